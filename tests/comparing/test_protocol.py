@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 import elbowroom as er
+from elbowroom.cli import main
 from elbowroom.comparing import compare
 from elbowroom.comparing.page_data import comparison_data
+from elbowroom.recipes import registry
 
 
 @pytest.mark.parametrize(
@@ -60,4 +62,65 @@ def test_different_values_under_one_description_are_different_data(tmp_path):
 def test_seeds_that_divide_the_data_anew_are_one_protocol_and_it_says_so(swept):
     found = compare(swept)
     assert len(found.protocols) == 1
-    assert any("each seed divides the data anew" in note for note in found.notes)
+    assert [note for note in found.notes if "divides the data anew" in note] == [
+        "each seed divides the data anew, so the spread over seeds is that of the examples, too"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("flags", "is_noted"),
+    [
+        (["--seed", "1"], True),
+        (["--latent", "3", "--seed", "1"], True),
+        (["--latent", "3"], False),
+        (["--binarize", "threshold", "--seed", "1"], False),
+    ],
+)
+def test_rows_of_seeds_that_divide_the_data_anew_say_so(train, flags, is_noted, tmp_path, capsys):
+    """Of rows that are compared; those of other data are not."""
+    found = compare(train("a"), train("b", *flags))
+    noted = [note for note in found.notes if "divides the data anew" in note]
+    assert bool(noted) is is_noted
+    capsys.readouterr()
+    assert main(["compare", str(tmp_path), "--out", str(tmp_path / "page.html")]) == 0
+    assert ("divides the data anew" in capsys.readouterr().out) is is_noted
+    assert ("divides the data anew" in (tmp_path / "page.html").read_text()) is is_noted
+
+
+RECIPE = """
+import elbowroom as er
+
+@er.recipe("Example 2026", extends=er.recipes.vae)
+def other_vae(shape, **rest):
+    "A VAE."
+    return er.recipes.vae(shape, **rest)
+"""
+
+
+@pytest.fixture
+def of_a_file(tmp_path, monkeypatch, train):
+    """Two runs of a recipe in a file that ELBOWROOM_RECIPES names, and what forgets it."""
+    file = tmp_path / "mine.py"
+    file.write_text(RECIPE)
+    monkeypatch.setenv("ELBOWROOM_RECIPES", str(file))
+    yield [train(name, "--likelihood", name, recipe="other_vae") for name in ("bernoulli", "gaussian")]
+    er.recipes.RECIPES.pop("other_vae", None)
+    registry._LOADED_FILES.discard(file.resolve())
+
+
+def test_a_recipe_of_a_file_is_known_where_the_file_is_named(of_a_file, monkeypatch):
+    known = compare(*of_a_file)
+    assert known.protocols[1].likelihood == "Gaussian of learned scale, log-density"
+    assert known.notes == []
+    monkeypatch.delenv("ELBOWROOM_RECIPES")
+    del er.recipes.RECIPES["other_vae"]
+    found = compare(*of_a_file)
+    assert [p.likelihood for p in found.protocols] == [
+        f"{name} of the recipe other_vae, which cannot be made here" for name in ("bernoulli", "gaussian")
+    ]
+    (note,) = found.notes
+    assert note.startswith("the recipe other_vae is not known here")
+    assert note.endswith("set ELBOWROOM_RECIPES to the file that defines it")
+    assert not any("Squared errors can be compared" in line for line in found.comparability_notes)
+    monkeypatch.setenv("ELBOWROOM_RECIPES", "nowhere.py")
+    assert "which is not a file" in compare(*of_a_file).notes[0]

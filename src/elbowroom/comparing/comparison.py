@@ -251,14 +251,14 @@ class Comparison(Displayed):
     def comparability_notes(self) -> list[str]:
         """What is not comparable with what, a sentence each."""
         first, *others = self.protocols
+        with_errors = {group.protocol for group in self.groups if "squared_error" in group.metrics}
         notes = []
         for protocol in others:
             differences = "; ".join(
                 f"its {name} is {own} (in {first.letter}: {reference})" for name, own, reference in protocol.diff(first)
             )
-            shared = (
-                " Squared errors can be compared: they are of the same data." if protocol.data == first.data else ""
-            )
+            is_shared = protocol.data == first.data and {protocol, first} <= with_errors
+            shared = " Squared errors can be compared: they are of the same data." if is_shared else ""
             notes.append(f"{protocol.letter} is not comparable with {first.letter}: {differences}.{shared}")
         objectives = list(dict.fromkeys(filter(None, (group.match_value("objective") for group in self.groups))))
         if len(objectives) > 1:
@@ -269,19 +269,15 @@ class Comparison(Displayed):
     @property
     def notes(self) -> list[str]:
         """How metrics were computed that no training wrote down; whether seeds divide the data in different ways."""
-        notes = list(dict.fromkeys(entry.note for entry in self.entries if entry.note))
+        of_entries = (note for entry in self.entries for note in (entry.note, entry.likelihood_note))
+        notes = list(dict.fromkeys(filter(None, of_entries)))
         kept = [e for entry in self.entries for e in entry.evaluations if entry.is_done and e.split == self.split]
         if len(samples := {evaluation.protocol["samples"] for evaluation in kept}) > 1:
             counts = " and ".join(map(str, sorted(samples)))
             notes.append(
                 f"the runs were evaluated with {counts} samples, which makes bounds differ: evaluate them alike"
             )
-        fingerprints = [
-            {e.run.record["data"].get("fingerprint") for e in group.done_entries if e.run} for group in self.groups
-        ]
-        if any(len(of_group) > 1 for of_group in fingerprints):
-            notes.append("each seed divides the data anew, so the spread over seeds is that of the examples, too")
-        return notes
+        return [*notes, *division_notes(self.groups)]
 
     @property
     def excluded_entries(self) -> list[Entry]:
@@ -354,3 +350,21 @@ def group_name(differing_values: dict[str, str], distinguishing: Sequence[str]) 
         elif value not in ("—", "no"):
             words.append(setting_label(name) if value == "yes" else f"{setting_label(name)} {value}")
     return ", ".join(words) or "all"
+
+
+def division_notes(groups: Sequence[Group]) -> list[str]:
+    """Return what follows from seeds that divide the data in different ways, within groups and between them."""
+    divisions: dict[EvaluationProtocol, list[set[str]]] = {}
+    for group in groups:
+        fingerprints = {e.run.record["data"].get("fingerprint") for e in group.done_entries if e.run} - {None}
+        if fingerprints:
+            divisions.setdefault(group.protocol, []).append(fingerprints)
+    notes = []
+    if any(len(fingerprints) > 1 for of_protocol in divisions.values() for fingerprints in of_protocol):
+        notes.append("each seed divides the data anew, so the spread over seeds is that of the examples, too")
+    if any(fingerprints != of_protocol[0] for of_protocol in divisions.values() for fingerprints in of_protocol):
+        notes.append(
+            "the rows are of different seeds, each of which divides the data anew, so their differences are those of "
+            "the examples, too: train them with the same seeds"
+        )
+    return notes

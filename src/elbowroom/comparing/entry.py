@@ -12,6 +12,7 @@ from elbowroom.evaluation.compatibility import describe_likelihood
 from elbowroom.evaluation.evaluate import evaluate
 from elbowroom.families import Gaussian, Laplace
 from elbowroom.models.base import GenerativeModel
+from elbowroom.recipes.registry import all_recipes
 from elbowroom.runs.evaluations import KeptEvaluation, find_evaluations
 from elbowroom.runs.metrics_log import MetricsRow
 from elbowroom.runs.run import Run
@@ -122,14 +123,33 @@ class Entry:
             return self.view.missing_data_reason or str(error)
         return self.view.missing_data_reason
 
-    @cached_property
+    @property
     def likelihood(self) -> str:
         """The likelihood log p(x|z), in words."""
+        return self._likelihood[0]
+
+    @property
+    def likelihood_note(self) -> str:
+        """Why its likelihood is only what the record says, where its recipe cannot be called here; else empty."""
+        return "" if self.run is None else self._likelihood[1]
+
+    @cached_property
+    def _likelihood(self) -> tuple[str, str]:
+        """The likelihood in words, and why it is only what the record says."""
         assert self.run is not None
+        recipe, arguments = self.run.record["recipe"], self.run.record["arguments"] or {}
+        if recipe is None:
+            return "unknown, since no recipe made the model", ""
         try:
-            return likelihood_with_scale(self.run.build()[0], self.data)
-        except ValueError:
-            return "unknown, since no recipe made the model"
+            if recipe not in all_recipes():
+                raise ValueError(
+                    f"the recipe {recipe} is not known here, so that its models cannot be measured: set "
+                    "ELBOWROOM_RECIPES to the file that defines it"
+                )
+            return likelihood_with_scale(self.run.build()[0], self.data), ""
+        except ValueError as error:
+            recorded = arguments.get("likelihood") or "the one"
+            return f"{recorded} of the recipe {recipe}, which cannot be made here", str(error)
 
     def squared_error(self, split: str) -> float | None:
         """Measure the squared error per dimension of the reconstruction at the posterior mean."""
