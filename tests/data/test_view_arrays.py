@@ -41,6 +41,13 @@ def test_numbers_are_gaussian_and_names_classes():
     assert data.shape.split(data.train.first(2).x)["tissue"].tolist() == [[1], [0]]
 
 
+def test_a_missing_name_is_no_class():
+    views = {"image": np.random.rand(6, 4, 4), "digit": np.array(["two", "-1", "one", "two", "-1", "one"])}
+    data = er.load_data(views, validation=0, test=0)
+    assert data.classes == ("one", "two")
+    assert data.train.y.tolist() == [1, -1, 0, 1, -1, 0]
+
+
 def test_what_is_missing_is_nan():
     views = {"image": np.random.rand(6, 4, 4), "digit": np.array([0, -1, 2, 1, -1, 0])}
     views["image"][2] = np.nan

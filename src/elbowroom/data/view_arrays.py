@@ -105,7 +105,7 @@ class CodedView:
         """
         first = arrays[0]
         if first.ndim == 1 and first.dtype.kind in "iuUSO":
-            classes = class_names([array[array != -1] if array.dtype.kind in "iu" else array for array in arrays])
+            classes = class_names([array[_is_known(array)] for array in arrays])
             if classes is not None:
                 shape = TableShape((max(2, len(classes)),))
                 return cls(View(name, shape, shape.likelihood), classes, False, (0,))
@@ -121,7 +121,7 @@ class CodedView:
     def encode(self, array: np.ndarray, where: str) -> Tensor:
         """Return an array as rows (N, numbers), bytes as they are, classes as their indices."""
         if self.classes is not None:
-            known = array.astype(str) != "-1"
+            known = _is_known(array)
             index = np.full((len(array), 1), np.nan, np.float32)
             index[known, 0] = encode_labels(array[known], int(known.sum()), self.classes, where).numpy()
             return torch.from_numpy(index)
@@ -129,6 +129,12 @@ class CodedView:
         if rows.shape[1] != self.view.size:
             raise ValueError(f"{where} has {rows.shape[1]} numbers in each example, and {self.view.size} in train")
         return torch.from_numpy(rows.astype(np.uint8 if self.is_pixels else np.float32))
+
+
+def _is_known(array: np.ndarray) -> np.ndarray:
+    """Return where an array of classes, numbers or names, has one; -1 stands for a class that is missing."""
+    known: np.ndarray = array.astype(str) != "-1"
+    return known
 
 
 def _is_in_unit(arrays: list[np.ndarray]) -> bool:

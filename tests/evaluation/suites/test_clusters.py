@@ -1,10 +1,13 @@
 """Clusters of a model against classes."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
 
 import elbowroom as er
+from elbowroom.data.splits.memory import InMemorySplit
 
 
 @pytest.fixture(scope="module")
@@ -37,3 +40,13 @@ def test_without_clusters_or_classes_the_reason_is_told(separated_clusters):
     assert "train vade" in er.evaluate(plain, data, metrics="clusters")["cluster_nmi"].note
     unlabeled = er.load_data(data.train.x.numpy())
     assert "no classes" in er.evaluate(model, unlabeled, metrics="clusters")["cluster_nmi"].note
+
+
+def test_examples_whose_class_is_not_known_are_left_out(separated_clusters):
+    model, data = separated_clusters
+    y = data.test.y.clone()
+    y[::2] = -1
+    metrics = er.evaluate(model, dataclasses.replace(data, test=InMemorySplit(data.test.x, y)), metrics="clusters")
+    assert (metrics["cluster_nmi"].value, metrics["cluster_nmi"].examples) == (pytest.approx(1), int((y >= 0).sum()))
+    none = dataclasses.replace(data, test=InMemorySplit(data.test.x, torch.full_like(y, -1)))
+    assert er.evaluate(model, none, metrics="clusters")["cluster_nmi"].note == "no label is known"

@@ -1,5 +1,6 @@
 """Coherence and conditional likelihood of views, against models whose values are known."""
 
+import dataclasses
 import math
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 import torch
 
 import elbowroom as er
+from elbowroom.data.splits.memory import InMemorySplit
 from elbowroom.view_shape import ViewShape
 
 
@@ -66,3 +68,48 @@ def test_of_one_view_it_is_undefined():
     metric = er.evaluate(model, digits, metrics="views")["joint_coherence"]
     assert metric.value is None
     assert "an example is one view" in metric.note
+
+
+def test_examples_whose_class_is_not_known_are_left_out(data):
+    x, y = data.test.x, data.test.y.clone()
+    y[::2] = -1
+    some = dataclasses.replace(data, test=InMemorySplit(x, y))
+    metrics = er.evaluate(make_model(data.shape), some, samples=3, metrics="views")
+    assert (metrics["a_to_b"].value, metrics["a_to_b"].examples) == (1, len(y) // 2)
+
+
+class ReadDigit(torch.nn.Module):
+    """An encoder to the class one-hot, by the last number of an example alone, which is the view of the class."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.none = torch.nn.Parameter(torch.zeros(()))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        z = (x[..., -1:] == torch.arange(4.0)).float() + self.none
+        return torch.cat([z, torch.full_like(z, -20.0)], -1)
+
+
+def make_reader(shape: ViewShape) -> er.ClusteringModel:
+    """Make a model whose latents and clusters are the class that it reads in the view of it."""
+    decoder = er.recipes.vae(shape, latent=4)[0].decoder
+    encoder = er.Conditional(ReadDigit(), er.DiagonalNormal(4))
+    model = er.ClusteringModel(encoder, decoder, er.Mixture(4, 4), pretraining=0)
+    model.prior.loc.data.copy_(torch.eye(4))
+    return model
+
+
+@pytest.mark.parametrize("has_labels", [False, True])
+def test_the_class_is_not_looked_for_in_latents_of_itself(has_labels):
+    """Where a view is the label, whether or not it is given as ``y`` too; another view of classes is evidence."""
+    y = np.arange(400) % 4
+    views = {"a": np.random.default_rng(0).normal(size=(400, 3)).astype(np.float32), "digit": y}
+    data = er.load_data(views | ({"y": y} if has_labels else {}), validation=0, test=0.25)
+    metrics = er.evaluate(make_reader(data.shape), data, metrics="probes,clusters")
+    for name in ("linear_probe_accuracy", "clustering_accuracy", "cluster_accuracy"):
+        assert metrics[name].value < 0.5
+        assert "; examples without the view digit, which is the class" in metrics[name].estimator
+    halves = er.load_data(views | {"y": y // 2}, validation=0, test=0.25)
+    of_others = er.evaluate(make_reader(halves.shape), halves, metrics="probes")["linear_probe_accuracy"]
+    assert of_others.value == 1
+    assert "without the view" not in of_others.estimator

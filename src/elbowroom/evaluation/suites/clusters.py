@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from elbowroom.evaluation.label_views import describe_without, find_label_views, without_views
 from elbowroom.evaluation.metric import Metric
 from elbowroom.evaluation.registry import EvalContext, suite
 from elbowroom.evaluation.suites.probes import AGREEMENTS, measure_agreement
@@ -24,12 +25,24 @@ def metrics(context: EvalContext) -> dict[str, Metric]:
         return _undefined_metrics("the model has no clusters: train vade; --metrics probes clusters by k-means")
     if first is None or first.dim() > 1 or first.is_floating_point():
         return _undefined_metrics("the data has no classes")
-    batches = list(context.eval_split.batches(context.batch_size))
-    clusters = torch.cat([context.model.cluster(batch.x).argmax(1).cpu() for batch in batches]).numpy()
-    classes = torch.cat([batch.y.cpu() for batch in batches if batch.y is not None]).numpy()
-    how = f"the most responsible of {context.model.n_clusters} clusters"
+    hidden = find_label_views(context)
+    clusters, classes = _cluster_split(context, hidden)
+    if len(classes) == 0:
+        return _undefined_metrics("no label is known")
+    how = f"the most responsible of {context.model.n_clusters} clusters{describe_without(hidden)}"
     measured = measure_agreement(_count_pairs(classes, clusters, context.model.n_clusters), how, context.seed)
     return {NAMES[name]: metric for name, metric in measured.items()}
+
+
+def _cluster_split(context: EvalContext, hidden: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """Return clusters and classes of the evaluated examples whose class is known."""
+    clusters, classes = [], []
+    for batch in context.eval_split.batches(context.batch_size):
+        assert batch.y is not None
+        clusters.append(context.model.cluster(without_views(context, batch.x, hidden)).argmax(1).cpu())
+        classes.append(batch.y.cpu())
+    is_known = torch.cat(classes) >= 0
+    return torch.cat(clusters)[is_known].numpy(), torch.cat(classes)[is_known].numpy()
 
 
 def _undefined_metrics(reason: str) -> dict[str, Metric]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import torch
 
 from elbowroom.data import Split, freeze
 from elbowroom.data.splits.memory import random_batches
+from elbowroom.evaluation.label_views import describe_without, find_label_views, without_views
 from elbowroom.evaluation.metric import Metric, mean_metric
 from elbowroom.evaluation.registry import EvalContext, suite
 
@@ -26,44 +28,50 @@ BOOTSTRAP_SAMPLES = 200
 def metrics(context: EvalContext) -> dict[str, Metric]:
     """Measure the accuracy of a linear and a nearest-neighbour classifier of the latents, and k-means against classes.
 
-    The latent of an example is its posterior mean. Classifiers are fitted to the latents of the training split.
+    The latent of an example is its posterior mean. Classifiers are fitted to the latents of the training split. A view
+    that is the class itself is left out: latents that have seen it tell the class of any model.
     """
     first = next(context.eval_split.batches(1)).y
     if first is None:
         return _undefined_metrics("the data has no labels")
     if first.dim() > 1 or first.is_floating_point():
         return _undefined_metrics("the labels are attributes, not classes")
-    z, y = _encode_split(context, context.eval_split)
+    hidden = find_label_views(context)
+    z, y = _encode_split(context, context.eval_split, hidden)
     if len(y) == 0:
         return _undefined_metrics("no label is known")
     n_classes = len(np.unique(y))
     if n_classes < 2:
         return _undefined_metrics("every example is of one class")
-    return _probe_metrics(context, z, y) | _clustering_metrics(z, y, n_classes, context.seed)
+    measured = _probe_metrics(context, z, y, hidden) | _clustering_metrics(z, y, n_classes, context.seed)
+    how = describe_without(hidden)
+    return {n: replace(m, estimator=m.estimator + how) if m.estimator else m for n, m in measured.items()}
 
 
 def _undefined_metrics(reason: str) -> dict[str, Metric]:
     return {name: Metric(None, "", "", note=reason) for name in (*PROBES, *AGREEMENTS)}
 
 
-def _encode_split(context: EvalContext, split: Split) -> tuple[np.ndarray, np.ndarray]:
+def _encode_split(context: EvalContext, split: Split, hidden: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
     """Return latents (N, D) and classes (N,) of a split, or of a random part that holds MAX_LATENT_NUMBERS.
 
-    Examples whose class is not known, −1, are left out.
+    Examples whose class is not known, −1, are left out, and the hidden views of all.
     """
     model, size = context.model, int(np.prod(context.model.latent_shape))
     batches = random_batches(split, max(1, MAX_LATENT_NUMBERS // size), context.seed, batch_size=context.batch_size)
-    encoded = [(model.encode(batch.x, batch.y).flatten(1).cpu(), batch.y) for batch in batches]
+    encoded = [
+        (model.encode(without_views(context, batch.x, hidden), batch.y).flatten(1).cpu(), batch.y) for batch in batches
+    ]
     z, y = torch.cat([z for z, _ in encoded]), torch.cat([y.cpu() for _, y in encoded if y is not None])
     return z[y >= 0].double().numpy(), y[y >= 0].numpy()
 
 
-def _probe_metrics(context: EvalContext, z: np.ndarray, y: np.ndarray) -> dict[str, Metric]:
+def _probe_metrics(context: EvalContext, z: np.ndarray, y: np.ndarray, hidden: tuple[str, ...]) -> dict[str, Metric]:
     if context.includes_train:
         note = "fitted to the training split, so not evaluated on it: choose another split"
         return {name: Metric(None, "share", "", note=note) for name in PROBES}
     device = next(context.model.parameters()).device
-    z_train, y_train = _encode_split(context, freeze(context.data.train, context.seed).to(device))
+    z_train, y_train = _encode_split(context, freeze(context.data.train, context.seed).to(device), hidden)
     if len(np.unique(y_train)) < 2:
         note = "fewer than two classes are known in the training split"
         return {name: Metric(None, "share", "", note=note) for name in PROBES}

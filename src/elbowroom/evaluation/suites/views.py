@@ -78,7 +78,7 @@ def _coherence(context: EvalContext, views: ViewShape) -> dict[str, Metric]:
     y, how, found = batch.y, "linear classifiers of the data's views", {}
     assert y is not None
     for given in views.names:
-        known = ~views.keep(batch.x, [given]).isnan().all(-1)
+        known = ~views.keep(batch.x, [given]).isnan().all(-1) & (y >= 0)
         predicted = _predict(classifiers, context.model.reconstruct(views.keep(batch.x[known], [given])), views)
         for name in views.names:
             if name != given:
