@@ -79,6 +79,8 @@ def curves_figure(run: Run) -> FigureSpec:
         "Each term of the objective as the training went, the mean over a split's examples. Training rows are means "
         "over the steps since the row before, while the model changed; other splits were measured at the end of epochs."
     )
+    if note := run.record["training"].get("held_out_note"):
+        caption += f" {note[0].upper()}{note[1:]}."
     if charts and charts[0].limits:
         caption += " The first values, far from the rest, are cut off."
     protocol = f"metrics.jsonl, {len(rows):,} rows; {', '.join(splits)}" if rows else "metrics.jsonl holds no rows"

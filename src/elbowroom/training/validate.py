@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from torch import nn
@@ -90,3 +91,30 @@ def _check_classes(model: GenerativeModel, data: Data) -> None:
             f"the model takes one class of each example, and the labels of {data.name} are {y[0].numel()} values of "
             "each: give data with classes as labels, or train ccvae for attributes, vae without labels"
         )
+
+
+def describe_held_out_bound(model: nn.Module, data: Data, watch: Sequence[str]) -> str | None:
+    """Return in words how the losses of training and of held-out examples differ; None where they are of one bound.
+
+    A model that has the class as a latent bounds log p(x, y) of examples whose label is known, and log p(x) of others:
+    where only training hides labels, the one loss says nothing about the other.
+    """
+    if not (isinstance(model, GenerativeModel) and model.is_classifier):
+        return None
+    hidden = _unknown_share(data.train)
+    others = [name for name in watch if _unknown_share(getattr(data, name)) < hidden]
+    if not others:
+        return None
+    return (
+        f"the loss of {' and '.join(others)} bounds log p(x, y), as labels are known there, and that of training "
+        f"log p(x) of the {hidden:.1%} of its examples whose label is hidden: compare each with itself alone"
+    )
+
+
+def _unknown_share(split: Split | None) -> float:
+    """Return the share of examples whose label is not known; 1 where that cannot be told."""
+    y = labels_of(split) if isinstance(split, InMemorySplit | BufferedSplit) else None
+    if y is None:
+        return 1.0
+    is_unknown = y.isnan().reshape(len(y), -1).any(1) if y.is_floating_point() else y.reshape(len(y), -1).lt(0).any(1)
+    return float(is_unknown.double().mean())

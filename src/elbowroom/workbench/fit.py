@@ -49,7 +49,7 @@ from elbowroom.training.state import (
     STOP,
     State,
 )
-from elbowroom.training.validate import check_settings, default_batch_size
+from elbowroom.training.validate import check_settings, default_batch_size, describe_held_out_bound
 from elbowroom.workbench.callback_registry import from_record, to_record
 from elbowroom.workbench.continuation import lengthen, start_from
 from elbowroom.workbench.final_sampler import check_sampler, fit_final_sampler
@@ -183,6 +183,7 @@ def fit(
     training = replace(config, epochs=plan.epochs, device=str(device), init_from=init_from).record | {
         "callbacks": [to_record(one) for one in callbacks] + [PLANNED | to_record(one) for one in plan.callbacks],
         "plan": plan.text,
+        "held_out_note": describe_held_out_bound(model, data, config.watch),
         "products": choose_matmul_mode(config.precision, device, model),
         "validation_interval": config.validate_every
         or plan_validation(data, config.watch, batch_size, config.max_overhead),

@@ -57,8 +57,9 @@ class ProgressBar(Callback):
         self._start_step = state[STEP]
         watched = [name for name in state[RUN].record["training"]["watch"] if getattr(state[DATA], name) is not None]
         self._figures = _EpochFigures(next((name for name in HELD_OUT_SPLITS if name in watched), None))
-        if plan := state[RUN].record["training"].get("plan"):
-            self._display.show_note(plan)
+        for name in ("plan", "held_out_note"):
+            if note := state[RUN].record["training"].get(name):
+                self._display.show_note(note)
 
     def step(self, state: State) -> None:
         if self._display is None or (now := time.monotonic()) - self._last_update < self._display.interval_s:
