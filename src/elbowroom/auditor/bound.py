@@ -32,8 +32,8 @@ def check_importance_weight(claim: Claim) -> str:
         raise CheckSkippedError("p, q and z are internal to the module; the next check tests the bound as a whole")
     rows = torch.arange(min(3, len(claim.x)))
     draw = claim.draw(rows, TOTAL_SAMPLES)
-    if not draw.is_probabilistic:
-        raise CheckSkippedError("a point posterior or no prior: there is no weight, and no bound is reported")
+    if reason := draw.undefined_reason:
+        raise CheckSkippedError(f"{reason}: there is no weight, and no bound is reported")
     if type(draw) is not Draw:
         raise CheckSkippedError(
             f"a {type(draw).__name__} has its own kind of weight; the next check tests the bound as a whole"
@@ -99,8 +99,8 @@ def _check_kl(draw: Draw) -> str:
 def check_bound_growth(claim: Claim) -> str:
     """The expected log of a mean of k weights grows with k, and is at most log p(x) (Burda et al. 2016)."""
     model = claim.elbowroom_model
-    if model is not None and not claim.draw(torch.arange(1)).is_probabilistic:
-        raise CheckSkippedError("a point posterior or no prior: no bound is reported")
+    if model is not None and (reason := claim.draw(torch.arange(1)).undefined_reason):
+        raise CheckSkippedError(f"{reason}: no bound is reported")
     rows = torch.arange(min(3, len(claim.x)))
     bounds = {k: _repeat_bound(claim, rows, k) for k in (SAMPLE_COUNTS if claim.takes_samples else SAMPLE_COUNTS[:1])}
     growth = _check_growth(bounds) if claim.takes_samples else "log_likelihood takes no number of samples"

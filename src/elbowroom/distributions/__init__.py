@@ -18,7 +18,7 @@ from elbowroom.distributions.flow import FlowDistribution
 from elbowroom.distributions.gamma import IndependentGamma, KeyedDirichlet
 from elbowroom.distributions.hyperbolic import PoincareRadius, PoincareRiemannianNormal, PoincareWrappedNormal
 from elbowroom.distributions.kl import kl_elements
-from elbowroom.distributions.latent import Delta, Normal, has_density, mixture
+from elbowroom.distributions.latent import Delta, Normal, mixture, no_density_reason
 from elbowroom.distributions.log_cosh import ScaledLogCosh
 from elbowroom.distributions.parts import IndependentParts
 from elbowroom.distributions.quantized import (
@@ -76,12 +76,12 @@ __all__ = [
     "ViewFlows",
     "VonMisesFisher",
     "ZeroInflatedCount",
-    "has_density",
     "join_index",
     "kl_divergence",
     "kl_elements",
     "mixture",
     "nearest_code_index",
+    "no_density_reason",
     "split_index",
     "straight_through",
     "to_event",

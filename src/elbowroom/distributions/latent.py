@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import torch
 from torch import Tensor
@@ -73,6 +73,8 @@ class Delta(UncheckedDistribution):
     """
 
     has_rsample = True
+    #: Why there is no density, as reports have it.
+    no_density_reason: ClassVar[str] = "a point posterior has no density"
 
     def __init__(self, value: Tensor, event_dim: int = 1) -> None:
         self.value = value
@@ -87,9 +89,13 @@ class Delta(UncheckedDistribution):
         return self.value.expand(self._extended_shape(sample_shape))
 
 
-def has_density(q: Distribution) -> bool:
-    """Whether ``log_prob`` is defined; it is not for a :class:`Delta`."""
-    return not isinstance(q, Delta)
+def no_density_reason(q: Distribution) -> str:
+    """Return why ``log_prob`` is undefined, in words; empty where it is defined.
+
+    >>> no_density_reason(Delta(torch.ones(3, 2)))
+    'a point posterior has no density'
+    """
+    return q.no_density_reason if isinstance(q, Delta) else ""
 
 
 def is_deterministic(q: Distribution) -> bool:

@@ -192,8 +192,8 @@ class Evidence:
         except NotApplicableError:
             objective = None
         if objective is not None:
-            if not self.draw.is_probabilistic:
-                raise NotApplicableError("a point posterior or no prior: there is no KL")
+            if reason := self.draw.undefined_reason:
+                raise NotApplicableError(f"{reason}, so there is no KL")
             return loss_weights.weights_from_objective(objective, self.draw)
         if (form := self.loss_form) is not None and form.error and form.kl is not None:
             source = f"gradients of the loss as {form.error}" + (" and KL" if form.kl else " alone")

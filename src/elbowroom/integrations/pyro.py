@@ -11,7 +11,7 @@ from typing import Any
 from torch import Size, Tensor, nn
 from torch.distributions import Distribution, constraints, kl_divergence, register_kl
 
-from elbowroom.distributions import has_density
+from elbowroom.distributions import no_density_reason
 from elbowroom.models.base import GenerativeModel
 
 try:
@@ -24,7 +24,7 @@ PyroProgram = Callable[..., Tensor]
 
 _model_ids = count(1)
 
-POINT_MESSAGE = "a point posterior has no density for a guide: use a posterior that has, as elbowroom.DiagonalNormal"
+NEEDED_POSTERIOR = "a guide needs one: use a posterior that has a density, as elbowroom.DiagonalNormal"
 
 
 def bridge(model: nn.Module) -> tuple[PyroProgram, PyroProgram]:
@@ -81,8 +81,8 @@ def bridge(model: nn.Module) -> tuple[PyroProgram, PyroProgram]:
     def q(x: Tensor, c: Tensor | None = None) -> Tensor:
         pyro.module(name, model)
         posterior = vae.posterior(x, c)
-        if not has_density(posterior):
-            raise ValueError(POINT_MESSAGE)
+        if reason := no_density_reason(posterior):
+            raise ValueError(f"{reason}, and {NEEDED_POSTERIOR}")
         with pyro.plate("data", len(x)):
             return pyro.sample("z", PyroDistribution(posterior))
 
@@ -166,8 +166,8 @@ def _check_model(model: nn.Module) -> GenerativeModel:
             "a quantized latent is not sampled, and its codes are trained by losses and averages of their own: "
             "train it with elbowroom.fit"
         )
-    if model.has_point_posterior:
-        raise ValueError(POINT_MESSAGE)
+    if reason := model.no_density_reason:
+        raise ValueError(f"{reason}, and {NEEDED_POSTERIOR}")
     if not model.has_prior:
         raise ValueError("this model has no prior for z: give it one, as elbowroom.StandardNormal")
     return model

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from elbowroom import errors, noise
+from elbowroom.distributions import Delta
 from elbowroom.distributions.autoregressive import Autoregressive
 from elbowroom.families import Point, Quantizer
 from elbowroom.manifolds import FLAT, Manifold
@@ -141,8 +142,13 @@ class GenerativeModel(nn.Module, ABC):
 
     @property
     def has_point_posterior(self) -> bool:
-        """Whether the posterior is a point, which has no density and no KL."""
+        """Whether the posterior is a point, for each x or for each x and noise, which has no density and no KL."""
         return False
+
+    @property
+    def no_density_reason(self) -> str:
+        """Why the posterior has no density, in words; empty where it has one."""
+        return Delta.no_density_reason if self.has_point_posterior else ""
 
     @property
     def has_gradient_posterior(self) -> bool:

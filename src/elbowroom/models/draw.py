@@ -17,10 +17,10 @@ from elbowroom.distributions import (
     CodeDistribution,
     Normal,
     Quantized,
-    has_density,
     join_index,
     kl_divergence,
     kl_elements,
+    no_density_reason,
 )
 from elbowroom.models.code_usage import CodeUsage, count_codes
 
@@ -48,9 +48,9 @@ class Latent:
     @cached_property
     def log_qz(self) -> Tensor:
         """log q(z|x), (K, B), nats."""
-        if not has_density(self.q):
+        if reason := no_density_reason(self.q):
             raise ValueError(
-                "a point posterior has no density, so KL and ELBO are undefined: "
+                f"{reason}, so KL and ELBO are undefined: "
                 "use Reconstruction(), with MMD() or LatentL2() to regularize the latents"
             )
         return self.q.log_prob(self.z)
@@ -118,7 +118,12 @@ class Latent:
     @property
     def is_probabilistic(self) -> bool:
         """Whether posterior and prior have densities, so that KL and ELBO are defined."""
-        return self.prior is not None and has_density(self.q)
+        return not self.undefined_reason
+
+    @property
+    def undefined_reason(self) -> str:
+        """Why KL and ELBO are undefined, in words; empty where they are defined."""
+        return no_density_reason(self.q) or ("there is no prior" if self.prior is None else "")
 
 
 @dataclass(frozen=True)
@@ -286,7 +291,12 @@ class Draw:
     @property
     def is_probabilistic(self) -> bool:
         """Whether every latent has a posterior density and a prior, so that KL and ELBO are defined."""
-        return all(latent.is_probabilistic for latent in self.latents)
+        return not self.undefined_reason
+
+    @property
+    def undefined_reason(self) -> str:
+        """Why KL and ELBO are undefined, in words; empty where they are defined."""
+        return next(filter(None, (latent.undefined_reason for latent in self.latents)), "")
 
     @cached_property
     def log_px(self) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -24,6 +24,8 @@ class ImplicitPosterior(Delta):
         x: examples, (B, *shape).
         noise_size: how many normals a draw takes.
     """
+
+    no_density_reason: ClassVar[str] = "the density of an implicit posterior, a network's output for noise, is unknown"
 
     def __init__(self, encoder: Conditional, x: Tensor, noise_size: int) -> None:
         self.encoder, self.x, self.noise_size = encoder, x, noise_size
@@ -61,6 +63,10 @@ class ImplicitModel(Model):
         if noise_size < 1:
             raise ValueError(f"an implicit posterior needs noise of at least 1 number, got {noise_size}")
         self.noise_size = noise_size
+
+    @property
+    def no_density_reason(self) -> str:
+        return ImplicitPosterior.no_density_reason
 
     def infer(self, x: Tensor, *condition: Tensor) -> Distribution:
         return ImplicitPosterior(self.encoder, x, self.noise_size)

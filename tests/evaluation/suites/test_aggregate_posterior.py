@@ -160,6 +160,7 @@ def test_a_posterior_that_is_not_a_product_has_no_total_correlation(monkeypatch)
     ("recipe", "reason"),
     [
         ("autoencoder", "point posterior"),
+        ("avb", "implicit posterior"),
         ("ladder_vae", "several latents"),
         ("cvae", "conditional"),
         ("m2", "several latents"),

@@ -101,7 +101,8 @@ def test_shares_are_active_where_they_differ(digits, tmp_path):
     ("recipe", "arguments", "reason"),
     [
         ("autoencoder", {}, "there is no prior"),
-        ("wae_mmd", {}, "the posterior has no density"),
+        ("wae_mmd", {}, "a point posterior has no density"),
+        ("avb", {}, "the density of an implicit posterior, a network's output for noise, is unknown"),
         ("hamiltonian_vae", {}, "the posterior does not factorise over the dimensions"),
         ("vae", {"prior": "mixture"}, "the prior does not factorise over the dimensions"),
         ("hyperspherical_vae", {}, "the prior does not factorise over the dimensions"),

@@ -14,6 +14,7 @@ from tests.evaluation.models import make_model
 
 #: Recipes and the reason why a sampler gives no importance bound; "" where it gives one.
 BOUNDS = {"vae": "", "cvae": "", "ladder_vae": "", "vamp_vae": "", "autoencoder": "point posterior", "m2": "classes"}
+BOUNDS |= {"avb": "implicit posterior"}
 
 
 def make_context(model, data, fitted, samples=5, batch_size=100):

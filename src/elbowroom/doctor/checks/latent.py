@@ -28,7 +28,9 @@ def find_posterior_collapse(evidence: Evidence) -> Iterator[Finding]:
     """Find dimensions whose KL is below 0.01 nats on average: there q(z|x) is the prior for every x."""
     last = evidence.snapshots[-1]
     if not any(last.nats):
-        raise NotApplicableError("the posterior is a point or a codebook entry, and has no variance to compare")
+        raise NotApplicableError(
+            "the posterior is a point, a codebook entry or a network's output for noise, and has no variance to compare"
+        )
     if last.step < MIN_STEPS:
         raise NotApplicableError(f"{last.step} steps are too few to tell a collapsed posterior from an untrained one")
     size, n_active = sum(map(len, last.nats)), sum(nats >= SILENT_NATS for z in last.nats for nats in z)
@@ -100,7 +102,9 @@ def find_no_active_unit(evidence: Evidence) -> Iterator[Finding]:
         raise NotApplicableError("the run has not ended")
     last = evidence.snapshots[-1]
     if not any(last.nats):
-        raise NotApplicableError("the posterior is a point or a codebook entry, and has no variance to compare")
+        raise NotApplicableError(
+            "the posterior is a point, a codebook entry or a network's output for noise, and has no variance to compare"
+        )
     largest = max(nats for z in last.nats for nats in z)
     is_early = last.step < MIN_STEPS or _is_rising(evidence.snapshots)
     if largest >= SILENT_NATS or not is_early:  # later it is a collapse

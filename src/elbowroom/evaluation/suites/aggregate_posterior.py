@@ -11,7 +11,7 @@ from torch.distributions import Distribution
 
 from elbowroom import noise
 from elbowroom.data.splits.memory import random_batches
-from elbowroom.distributions import CodeCategorical, Normal, has_density
+from elbowroom.distributions import CodeCategorical, Normal, no_density_reason
 from elbowroom.evaluation.metric import Metric, mean_metric
 from elbowroom.evaluation.registry import EvalContext, suite
 from elbowroom.evaluation.suites import likelihood
@@ -107,8 +107,8 @@ def _draw_latents(context: EvalContext) -> tuple[str, list[Latent]]:
         latent = draw.latents[-1]
         if not likelihood.has_single_latent(draw):
             return "several latents: the posterior of one depends on another, so there is no q(z) to mix", []
-        if not has_density(latent.q):
-            return "a point posterior has no density", []
+        if reason := no_density_reason(latent.q):
+            return reason, []
         if isinstance(latent.q, HamiltonianPosterior):
             return "a Hamiltonian posterior scores its own draws alone", []
         if latent.prior is not None and latent.prior.batch_shape:

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from elbowroom import noise
-from elbowroom.distributions import Normal, has_density
+from elbowroom.distributions import Normal, no_density_reason
 from elbowroom.evaluation.metric import Metric
 from elbowroom.evaluation.registry import EvalContext, suite
 from elbowroom.models.code_usage import CodeUsage
@@ -82,8 +82,8 @@ def _undefined_reason(latent: Latent) -> str:
     """Return why a latent without a KL of single dimensions has none."""
     if latent.prior is None:
         return "there is no prior"
-    if not has_density(latent.q):
-        return "the posterior has no density"
+    if reason := no_density_reason(latent.q):
+        return reason
     if isinstance(latent.prior, Normal):
         return "the posterior does not factorise over the dimensions"
     return "the prior does not factorise over the dimensions"

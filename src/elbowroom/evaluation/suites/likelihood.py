@@ -40,7 +40,7 @@ def metrics(context: EvalContext) -> dict[str, Metric]:
     k = {"samples": samples}
     reconstruction = mean_metric(values["reconstruction"], "nats", "−E_q log p(x|z)", **k)
     if "kl" not in values:
-        note = "a point posterior or no prior: KL, ELBO and bounds are undefined"
+        note = f"{_undefined_reason(context)}: KL, ELBO and bounds are undefined"
         return {"elbo": Metric(None, "nats", "", note=note), "reconstruction": reconstruction}
     bound, size = values["importance_bound"], values["effective_sample_size"]
     results = {
@@ -54,6 +54,14 @@ def metrics(context: EvalContext) -> dict[str, Metric]:
         scale = -1 / (math.log(2) * math.prod(model.shape))
         results["bits_per_dim"] = mean_metric(bound * scale, "bits", "of the bound above; lower is better", **k)
     return results
+
+
+@torch.no_grad()
+def _undefined_reason(context: EvalContext) -> str:
+    """Return why the model has no bound, in words."""
+    first = context.eval_split.first(1)
+    with noise.zero_noise():
+        return context.model.draw(first.x, first.y).undefined_reason
 
 
 @torch.no_grad()

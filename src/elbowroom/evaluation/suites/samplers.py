@@ -11,7 +11,7 @@ from torch import Tensor
 
 from elbowroom import noise
 from elbowroom.data import Batch
-from elbowroom.distributions import has_density
+from elbowroom.distributions import no_density_reason
 from elbowroom.evaluation.metric import Metric, mean_metric
 from elbowroom.evaluation.registry import EvalContext, suite
 from elbowroom.evaluation.suites.likelihood import estimate_bounds, log_density
@@ -135,6 +135,6 @@ def _why_no_bound(context: EvalContext) -> str:
     first = context.eval_split.first(1)
     with noise.zero_noise():
         draw = context.model.draw(first.x, first.y)
-    if not has_density(draw.latents[-1].q):
-        return "a point posterior has no density, so there are no importance weights"
+    if reason := no_density_reason(draw.latents[-1].q):
+        return f"{reason}, so there are no importance weights"
     return "" if type(draw) is Draw else "the model sums over classes, each with a latent of its own"
