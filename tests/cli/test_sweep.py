@@ -127,3 +127,28 @@ def test_mistakes_are_said_before_any_point_is_trained(tmp_path, monkeypatch, ca
     assert message in capsys.readouterr().err
     assert not (tmp_path / "runs").exists()
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["recipe.json"]
+
+
+@pytest.mark.parametrize("command", ["sweep", "tune"])
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("vae --latent 2,5 --pairs 1", "--pairs is for recipes that learn from pairs"),
+        ("vae --latent 2,5 --pairs random", "--pairs is for recipes that learn from pairs"),
+        ("vae --epochs 1,2 --steps 5", "both epochs (1) and steps (5) were given"),
+        ("vae --latent 2,5 --batch-size 5000", "batch size 5000 is larger than"),
+        ("vae --latent 0,-1", "give a larger latent"),
+        ("m2 --latent 2,5 --labels 3", "has 10 classes, and the model was made for 3"),
+        ("vae --latent 2,5 --device gpu", "no device 'gpu' on this machine"),
+        ("vae --latent 2,5 --watch train --final-weights best", "there are no best weights"),
+        ("vae --latent 2,5 --freeze nothing", "'nothing'"),
+        ("vae --latent 2,5 --labeled 1", "labeled=1"),
+    ],
+)
+@pytest.mark.parametrize("jobs", [(), ("--jobs", "2", "--cluster", "local")])
+def test_what_no_point_can_be_trained_with_is_refused_before_anything_is_written(
+    tmp_path, monkeypatch, error_line, command, words, message, jobs
+):
+    monkeypatch.chdir(tmp_path)
+    assert message in error_line(command, *words.split(), "--data", "digits", *jobs)
+    assert list(tmp_path.iterdir()) == []

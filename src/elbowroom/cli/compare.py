@@ -162,7 +162,7 @@ def run_sweep(
 ) -> None:
     """Plan the grid, train it or submit jobs that do, and print how it ended."""
     from elbowroom.sweeps import parameter_grid, plan, sweep
-    from elbowroom.sweeps.sweep import register_points
+    from elbowroom.sweeps.sweep import register_points, require_trainable, settings_to_begin
     from elbowroom.training.interrupts import hold_signals
 
     check_work(values["data"], jobs)
@@ -171,9 +171,11 @@ def run_sweep(
     axes["seed"] = axes.pop("seed")  # last, so that it changes fastest
     out = out or default_folder("sweep", recipe.name, axes["data"])
     defaults = {name: argument.default for name, argument in train_options(recipe.defaults).items()}
+    planned = plan(parameter_grid(axes), out, defaults)
     if dry_run:
-        _print_grid(plan(parameter_grid(axes), out, defaults), out)
+        _print_grid(planned, out)
         return
+    require_trainable(check_point, settings_to_begin(planned))
     work = functools.partial(sweep, _train_point, axes, out, click.echo, defaults, heartbeat, wait)
     if jobs is not None:
         register_points(parameter_grid(axes), out, defaults, heartbeat)
@@ -224,6 +226,11 @@ def print_outcome(points: Sequence[SweepPoint], out: str) -> None:
 
 def _train_point(recipe: str, **flag_values: Any) -> Run:
     return train.train_from_options(find(recipe), **flag_values)
+
+
+def check_point(recipe: str, **flag_values: Any) -> None:
+    """Raise the ValueError by which the training of a point would be refused before its first step."""
+    train.check_options(find(recipe), **flag_values)
 
 
 def default_folder(kind: str, recipe: str, data: tuple[str, ...]) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -15,6 +16,8 @@ from elbowroom.runs.settings import TrainConfig, callback_records, settle_defaul
 
 if TYPE_CHECKING:
     from elbowroom.data import Data
+    from elbowroom.models.base import GenerativeModel
+    from elbowroom.objectives import Term
     from elbowroom.runs.run import Run
     from elbowroom.training.callback import Callback
 
@@ -109,19 +112,57 @@ def train(recipe: Recipe, **flag_values: Any) -> None:
 
 def train_from_options(recipe: Recipe, extra_callbacks: Sequence[Callback] = (), **flag_values: Any) -> Run:
     """Load the data, build the recipe, and fit it, as the options say, with further callbacks."""
+    from elbowroom.training.interrupts import hold_signals
+    from elbowroom.workbench.fit import fit
+
+    model, objective, data, config, callbacks = _prepare(recipe, flag_values)
+    out, overwrite = flag_values["out"], flag_values.get("overwrite", False)
+    with hold_signals():
+        return fit(
+            model, objective, data, config, out=out, callbacks=[*callbacks, *extra_callbacks], overwrite=overwrite
+        )
+
+
+def check_options(recipe: Recipe, **flag_values: Any) -> None:
+    """Raise the ValueError by which a training with these options would be refused before its first step."""
+    from elbowroom.workbench.fit import check_fit
+
+    # What is worth a warning is said by the training.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model, objective, data, config, _ = _prepare(recipe, flag_values)
+        check_fit(model, objective, data, config)
+
+
+class _Training(NamedTuple):
+    """What a training is of."""
+
+    model: GenerativeModel
+    objective: Term
+    data: Data
+    config: TrainConfig
+    callbacks: list[Callback]
+
+
+def _prepare(recipe: Recipe, flag_values: dict[str, Any]) -> _Training:
+    """Load the data and build the recipe, as the options say.
+
+    Raises:
+        ValueError: options that contradict each other, or that recipe or data do not take.
+    """
     import torch
 
     from elbowroom import distributed
-    from elbowroom.training.interrupts import hold_signals
-    from elbowroom.training.validate import default_batch_size
+    from elbowroom.training.validate import check_length, default_batch_size
     from elbowroom.workbench.callback_registry import from_record
-    from elbowroom.workbench.fit import fit
 
     flag_values = settle_defaults(recipe.defaults, flag_values, options.is_given)
     # Defaults are left to the recipe: its default likelihood is another one for tables.
     arguments = {
         name: flag_values[name] for name, argument in recipe.arguments.items() if flag_values[name] != argument.default
     }
+    # Known without the data, which may take long to read.
+    check_length(config_from(TrainConfig, flag_values))
     distributed.init_process_group()
     data = _load_data(flag_values)
     if "labels" in recipe.arguments and not options.is_given("labels"):
@@ -130,16 +171,13 @@ def train_from_options(recipe: Recipe, extra_callbacks: Sequence[Callback] = (),
     if published and published == flag_values["batch_size"] and not options.is_given("batch_size"):
         flag_values["batch_size"] = default_batch_size(data, published)
     torch.manual_seed(flag_values["seed"])
-    callbacks = [*from_record(callback_records(flag_values)), *extra_callbacks]
-    config = config_from(TrainConfig, flag_values)
-    out, overwrite = flag_values["out"], flag_values.get("overwrite", False)
+    callbacks = from_record(callback_records(flag_values))
     model, objective = recipe(data.shape, **arguments)
     if options.is_given("pairs") and not model.learns_from_pairs:
         raise ValueError(
             f"--pairs is for recipes that learn from pairs, as ada_gvae, and {recipe.name} does not: leave it out"
         )
-    with hold_signals():
-        return fit(model, objective, data, config, out=out, callbacks=callbacks, overwrite=overwrite)
+    return _Training(model, objective, data, config_from(TrainConfig, flag_values), callbacks)
 
 
 def _load_data(flag_values: dict[str, Any]) -> Data:

@@ -104,8 +104,9 @@ def run_search(
     **values: Any,
 ) -> None:
     """Search, or submit jobs that do, and print the trials and the command that repeats the best."""
-    from elbowroom.sweeps.sweep import refuse_run
-    from elbowroom.sweeps.tune import tune
+    from elbowroom.sweeps.space import corner_settings
+    from elbowroom.sweeps.sweep import refuse_run, require_trainable
+    from elbowroom.sweeps.tune import has_begun, tune
     from elbowroom.training.interrupts import hold_signals
 
     values |= {name: value for name, value in TRIAL_DEFAULTS.items() if not options.is_given(name)}
@@ -116,6 +117,8 @@ def run_search(
     }
     out = out or compare.default_folder("tune", recipe.name, space["data"])
     refuse_run(out)
+    if not has_begun(out):
+        require_trainable(compare.check_point, corner_settings(space))
     work = functools.partial(tune, _train_trial, space, out, trials, metric, click.echo, search_seed, heartbeat, wait)
     if jobs is not None:
         compare.submit_work(_SearchWork(work), out, jobs, cluster, job_options)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from elbowroom.runs.settings import Settings, format_setting
@@ -90,6 +91,17 @@ def settings_of(space: Space, parameters: Mapping[str, Any]) -> Settings:
             chosen = parameters[name]
             settings[name] = chosen if isinstance(values, Range) else _by_label(name, values)[chosen]
     return settings
+
+
+def corner_settings(space: Space) -> Iterator[Settings]:
+    """Yield the settings at the ends of ranges, with every combination of the values.
+
+    >>> [one["lr"] for one in corner_settings({"latent": (2,), "lr": Range(0.001, 0.1)})]
+    [0.001, 0.1]
+    """
+    ends = [(values.low, values.high) if isinstance(values, Range) else values for values in space.values()]
+    for corner in product(*ends):
+        yield Settings(zip(space, corner, strict=True))
 
 
 def _by_label(name: str, values: Sequence[Any]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -145,6 +145,33 @@ def refuse_run(out: str | Path) -> None:
     """Raise ValueError if the folder for many runs is that of one, inside which none of them belongs."""
     if Run(out).exists:
         raise ValueError(f"{out} already holds a run, and each training needs a folder of its own: give another --out")
+
+
+def settings_to_begin(points: Sequence[SweepPoint]) -> list[Settings]:
+    """Return the settings of a sweep's points before any of them has a run, and none of a sweep that goes on."""
+    has_begun = any(point.run.exists or point.holder for point in points)
+    return [] if has_begun else [point.settings for point in points]
+
+
+def require_trainable(check: Callable[..., object], points: Iterable[Settings]) -> None:
+    """Raise the refusal of the first point, if each is refused; one that can be trained is enough for a sweep to begin.
+
+    Args:
+        check: called with the settings of a point; raises a ValueError where no training can begin with them.
+        points: the settings of each.
+    """
+    refusals: list[ValueError] = []
+    for settings in points:
+        try:
+            check(**settings)
+        except ValueError as error:
+            refusals.append(error)
+        except Exception:  # it is no refusal, and the training keeps it as the error of its point
+            return
+        else:
+            return
+    if refusals:
+        raise refusals[0]
 
 
 def register_points(

@@ -115,6 +115,11 @@ def tune(
     return tuner.search
 
 
+def has_begun(out: str | Path) -> bool:
+    """Whether there is a search in a folder."""
+    return (Path(out) / JOURNAL_FILE).is_file()
+
+
 def read_search(out: str | Path, metric: str = "elbo") -> Search:
     """Read a search's folder."""
     study = open_study(str(Path(out) / JOURNAL_FILE), metric)
@@ -174,7 +179,7 @@ class _Tuner:
         fixed = {name: value for name, value in fixed_settings(self._space).items() if name not in unshared}
         about = canonical_json({"metric": self._metric, **fixed})
         with self._claims.hold(SWEEP_FILE):
-            if not Path(self._journal).is_file() and read_sweep(self._out)[0]:
+            if not has_begun(self._out) and read_sweep(self._out)[0]:
                 raise ValueError(f"{self._out} is the folder of a sweep: give a search another --out")
             study = self._study()
             if (before := study.user_attrs.setdefault("shared", about)) != about:

@@ -167,13 +167,8 @@ def fit(
     >>> run.metrics("test")[-1]["elbo"] < 0
     True
     """
-    _check_objective(objective)
     distributed.init_process_group()
-    started_from = None if config.init_from is None else start_from(model, config.init_from)
-    data = load_coded(data, data_record_of(model))
-    freeze_modules(model, config.freeze)
-    check_settings(model, data, config, out)
-    check_sampler(config.sampler)
+    data, started_from = _prepare(model, objective, data, config, out)
     batch_size = config.batch_size or default_batch_size(data)
     config = replace(config, batch_size=batch_size)
     plan = plan_training(model, objective, data, config, callbacks)
@@ -209,6 +204,33 @@ def fit(
     state[RUN] = run = _open_run(path, record, overwrite)
     with _removed_if_refused(state):
         return _train(state, run.record["training"], own)
+
+
+def check_fit(model: GenerativeModel | nn.Module, objective: Term, data: Data | Any, config: TrainConfig) -> None:
+    """Raise the ValueError by which :func:`fit` would refuse these before its first step.
+
+    The model takes the weights that it is to start from, and is frozen as the settings say: make another for the
+    training.
+    """
+    _prepare(model, objective, data, config, None)
+    devices.resolve(config.device)
+
+
+def _prepare(
+    model: GenerativeModel | nn.Module, objective: Term, data: Data | Any, config: TrainConfig, out: str | Path | None
+) -> tuple[Data, dict[str, Any] | None]:
+    """Check that all fits together; return the data as the model takes it, and what weights it was given to start from.
+
+    Raises:
+        ValueError: it does not.
+    """
+    _check_objective(objective)
+    started_from = None if config.init_from is None else start_from(model, config.init_from)
+    data = load_coded(data, data_record_of(model))
+    freeze_modules(model, config.freeze)
+    check_settings(model, data, config, out)
+    check_sampler(config.sampler)
+    return data, started_from
 
 
 @contextmanager
