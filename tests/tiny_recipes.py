@@ -38,7 +38,7 @@ OF_RECIPE: dict[str, dict[str, Any]] = {
     "hfvae": {"groups": 2},
     "riemannian_vae": {"centroids": 5, "leapfrog": 1},
     "joint_vae": {"capacity_steps": 10},
-    "s2_vae": {"factors": 3},
+    "s2_vae": {"latent": 12, "factors": 10},
     "ccvae": {"latent": 12, "labels": 10},
     **{name: {"private": 2} for name in ("dmvae", "mmvae_plus")},
     "ladder_vae": {"latent": (6, 3), "hidden": (32, 16)},

@@ -15,6 +15,9 @@ import elbowroom as er
 from elbowroom.cli import main
 from tests.cli.conftest import QUICK
 
+#: Data with five attributes of each example, quick to draw.
+SHAPES = ("--data", "shapes", "--resize", "16")
+
 
 def test_lists(run, capsys):
     assert main(["recipes"]) == 0
@@ -92,6 +95,29 @@ def test_lists(run, capsys):
             (["train", recipe, "--labels", "5"], "digits has 10 classes, and the model was made for 5")
             for recipe in ("m2", "m1_m2", "ccvae")
         ),
+        *(
+            (["train", recipe, "--data", "UNLABELLED"], "has n.*: give data with")
+            for recipe in ("s2_vae", "triplet_vae")
+        ),
+        *(
+            (["train", "s2_vae", "--latent", "20", "--factors", n], f"10 classes, .* made for {n}: .* --factors 10")
+            for n in ("5", "12")
+        ),
+        (["train", "s2_vae", *SHAPES, "--factors", "4"], "are 5 factors, .* made for 4: .* --factors 5"),
+        (["train", "s2_vae", "--latent", "8"], "each of 10 factors takes a latent: latent must be at least 10, got 8"),
+        (["train", "ccvae", *SHAPES, "--labels", "6"], "labels of 5 values, .* made for 6: .* --labels 5"),
+        (["train", "cvae", *SHAPES, "--labels", "6"], "labels of 5 values, .* made for 6: .* --labels 5"),
+        (["train", "cvae", "--labels", "5"], "digits has 10 classes, and the model was made for 5"),
+        (["train", "triplet_vae", *SHAPES], "triplets need two classes at least, and shapes has values of each"),
+        (["train", "triplet_vae", "--only", "3"], "triplets need two classes at least, and digits has one class alone"),
+        (
+            ["train", "vae", "--sampler", "riemannian"],
+            "'riemannian' needs a metric of latents .*: take one of standard, gaussian",
+        ),
+        (["train", "vae", "--sampler", "pixelcnn"], "'pixelcnn' needs .*, which this model has not"),
+        (["train", "vq_vae", "--sampler", "mixture:5"], "'mixture:5' needs latents that are numbers, .* take one of"),
+        (["train", "vae", "--sampler", "prior"], "the prior comes with the model: there is nothing to fit"),
+        (["train", "vae", "--sampler", "mixture:2000"], "needs at least 2020 training examples .* there are 1258"),
         (["evaluate", "nowhere"], "nowhere holds no run"),
         (["resume", "nowhere"], "nowhere holds no run"),
         (["runs", "nowhere"], "no folder nowhere"),

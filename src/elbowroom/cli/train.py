@@ -165,8 +165,9 @@ def _prepare(recipe: Recipe, flag_values: dict[str, Any]) -> _Training:
     check_length(config_from(TrainConfig, flag_values))
     distributed.init_process_group()
     data = _load_data(flag_values)
-    if "labels" in recipe.arguments and not options.is_given("labels"):
-        arguments |= _count_labels(data)
+    for name in ("labels", "factors"):
+        if name in recipe.arguments and not options.is_given(name) and (count := _count_labels(data)):
+            arguments[name] = count
     published = recipe.defaults.get("batch_size")
     if published and published == flag_values["batch_size"] and not options.is_given("batch_size"):
         flag_values["batch_size"] = default_batch_size(data, published)
@@ -197,12 +198,12 @@ def _load_data(flag_values: dict[str, Any]) -> Data:
     return Run(start).data(flag_values["data"] if options.is_given("data") else None)
 
 
-def _count_labels(data: Data) -> dict[str, int]:
-    """Return how many classes or attributes the data has, as an argument of a recipe; nothing where it is not known."""
+def _count_labels(data: Data) -> int | None:
+    """Return how many classes or attributes the data has; None where it has none, or their number is not known."""
     if names := data.attributes or data.classes:
-        return {"labels": len(names)}
+        return len(names)
     y = data.train.first(1).y
-    return {"labels": y.shape[1]} if y is not None and y.dim() > 1 else {}
+    return y.shape[1] if y is not None and y.dim() > 1 else None
 
 
 def print_report(run: Any) -> None:

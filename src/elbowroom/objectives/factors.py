@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from elbowroom.models.draw import Draw
-from elbowroom.objectives.term import Term
+from elbowroom.objectives.term import LabelSummary, Term
 
 
 class FactorLabels(Term):
@@ -38,6 +40,17 @@ class FactorLabels(Term):
         if factors < 1:
             raise ValueError(f"factors, which labels name, must be at least 1, got {factors}")
         self.factors = factors
+
+    def check_labels(self, find_labels: Callable[[], LabelSummary]) -> None:
+        data, kind, count = find_labels()
+        if kind == "none":
+            raise ValueError(f"factor labels are needed, and {data} has none: give data with labels, or train beta_vae")
+        if count not in (None, self.factors):
+            of = "classes, each of which is a factor" if kind == "classes" else "factors"
+            raise ValueError(
+                f"the labels of {data} are {count} {of}, and the objective was made for {self.factors}: make it for as "
+                f"many, as with --factors {count}"
+            )
 
     def forward(self, draw: Draw, step: Tensor) -> Tensor:
         values = label_values(draw.c, self.factors)

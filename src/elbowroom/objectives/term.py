@@ -3,15 +3,29 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sized
+from collections.abc import Callable, Mapping, Sized
 from dataclasses import dataclass, field
 from numbers import Real
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from elbowroom.models.draw import Draw
+
+
+class LabelSummary(NamedTuple):
+    """What labels training examples have.
+
+    Attributes:
+        data: the name of the data.
+        kind: a class of each example, one or several values of each, or no labels.
+        n: how many classes, or values; ``None`` where it is not known.
+    """
+
+    data: str
+    kind: Literal["classes", "values", "none"]
+    n: int | None = None
 
 
 @dataclass(frozen=True)
@@ -100,6 +114,19 @@ class Term(nn.Module, ABC):
         for child in self.children():
             if isinstance(child, Term):
                 child.prepare(train)
+
+    def check_labels(self, find_labels: Callable[[], LabelSummary]) -> None:
+        """Check that the training data has the labels that the term needs; called before a training.
+
+        Args:
+            find_labels: returns what labels there are, for which a stream has to be read.
+
+        Raises:
+            ValueError: there are none, others, or another number.
+        """
+        for child in self.children():
+            if isinstance(child, Term):
+                child.check_labels(find_labels)
 
     def adversaries(self) -> list[Player]:
         """Return the players of this term besides the model."""

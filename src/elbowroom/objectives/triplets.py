@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from elbowroom import noise
 from elbowroom.models.draw import Draw
-from elbowroom.objectives.term import Term
+from elbowroom.objectives.term import LabelSummary, Term
 
 
 class TripletDistance(Term):
@@ -39,6 +41,15 @@ class TripletDistance(Term):
         if not margin > 0:
             raise ValueError(f"the margin of triplets must be above 0, got {margin:g}")
         self.margin = margin
+
+    def check_labels(self, find_labels: Callable[[], LabelSummary]) -> None:
+        data, kind, count = find_labels()
+        if kind != "classes" or count == 1:
+            found = {"classes": "one class alone", "values": "values of each", "none": "no labels"}[kind]
+            raise ValueError(
+                f"triplets need two classes at least, and {data} has {found}: give data with classes as labels, or "
+                "train vae"
+            )
 
     def forward(self, draw: Draw, step: Tensor) -> Tensor:
         label = draw.c

@@ -130,7 +130,7 @@ def s2_vae(
     The weights are chosen by us, from the ranges of the paper.
 
     Args:
-        factors: how many the labels have: attributes from 0 to 1, or classes, each of which is one
+        factors: how many the labels have: attributes from 0 to 1, or classes, each of which is one; train counts them
         weight: of the cross-entropy of the factors
         latent: size of the latent z; the first ones are the factors
         beta: weight of the KL

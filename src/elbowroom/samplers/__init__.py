@@ -17,7 +17,7 @@ from elbowroom.samplers.storage import (
     sampler_path,
     save_sampler,
 )
-from elbowroom.samplers.training_latents import fit_to_model, limit_steps
+from elbowroom.samplers.training_latents import check_fit, fit_to_model, limit_steps
 
 __all__ = [
     "NO_SAMPLER",
@@ -25,6 +25,7 @@ __all__ = [
     "SAMPLERS",
     "LatentDensity",
     "Sampler",
+    "check_fit",
     "current_samplers",
     "declared_sampler",
     "default_sampler",

@@ -114,6 +114,11 @@ class Sampler(nn.Module, ABC):
         """Whether a model has what it is fitted to."""
 
     @classmethod
+    def min_latents(cls, size: int, **options: Any) -> int:
+        """Return how many latents of D numbers, or of so many coordinates, a fit with these options needs at least."""
+        return 0
+
+    @classmethod
     @abstractmethod
     def fit_to_model(cls, model: GenerativeModel, draw_latents: Callable[[], TrainingLatents], **options: Any) -> Self:
         """Fit to a model, and to latents of its training examples where it needs some, which the function draws."""
@@ -225,7 +230,7 @@ class VectorSampler(LatentSampler):
     @classmethod
     def fit_to(cls, latents: TrainingLatents, **options: Any) -> Self:
         z = latents.z.flatten(1)
-        n_components = None if z.shape[1] <= cls.max_size else component_count(*z.shape)
+        n_components = cls.count_components(*z.shape)
         projection = None if n_components is None else PrincipalProjection.fit(z, n_components)
         z = z if projection is None else projection.project(z)
         if latents.condition is None:
@@ -234,6 +239,11 @@ class VectorSampler(LatentSampler):
             fitted = fit_given(lambda residuals: cls.fit(residuals, **options), z, latents.condition)
         fitted.shape, fitted.projection = tuple(latents.z.shape[1:]), projection
         return fitted
+
+    @classmethod
+    def count_components(cls, n: int, size: int) -> int | None:
+        """Return how many components n latents of D numbers are projected on; ``None`` if they are not."""
+        return None if size <= cls.max_size else component_count(n, size)
 
     @classmethod
     @abstractmethod

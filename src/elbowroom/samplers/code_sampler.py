@@ -107,6 +107,10 @@ class CodeSampler(LatentSampler):
         return cls.fit(latents.indices, quantizer=latents.quantizer, condition=latents.condition, **options)
 
     @classmethod
+    def min_latents(cls, size: int, **options: Any) -> int:
+        return MIN_LATENTS
+
+    @classmethod
     def fit(
         cls,
         latents: Tensor,
@@ -126,7 +130,7 @@ class CodeSampler(LatentSampler):
         """
         assert quantizer is not None
         indices, settings = latents, cls.network_settings | settings
-        require_latents(indices, MIN_LATENTS, "a network of codes")
+        require_latents(indices, cls.min_latents(indices[0].numel()), "a network of codes")
         sizes = quantizer.index_sizes, quantizer.shape[0], quantizer.space
         with noise.seeded_rng(0):
             n = 0 if condition is None else condition.shape[1]

@@ -37,9 +37,13 @@ class GaussianSampler(VectorSampler):
         self.register_buffer("scale_tril", torch.eye(size))
 
     @classmethod
+    def min_latents(cls, size: int, **options: Any) -> int:
+        return size + 1
+
+    @classmethod
     def fit(cls, latents: Tensor, **options: Any) -> Self:
         size = latents.shape[1]
-        require_latents(latents, size + 1, f"the covariance of {size} numbers")
+        require_latents(latents, cls.min_latents(size), f"the covariance of {size} numbers")
         sampler, covariance = cls(size, **options), latents.double().T.cov().reshape(size, size)
         covariance.diagonal().add_(JITTER * covariance.diagonal().mean().clamp_min(1e-12))
         sampler.loc.copy_(latents.mean(0))

@@ -67,11 +67,15 @@ class MapFlowMatchingSampler(LatentSampler):
         return cls.fit(latents.z, condition=latents.condition, **options)
 
     @classmethod
+    def min_latents(cls, size: int, **options: Any) -> int:
+        return MIN_LATENTS
+
+    @classmethod
     def fit(
         cls, latents: Tensor, steps: int = 1500, width: int = 48, condition: Tensor | None = None, **options: Any
     ) -> Self:
         """Fit to latents (N, C, *space) given conditions (N, n); the same for the same ones and settings."""
-        require_latents(latents, MIN_LATENTS, "a field of convolutions")
+        require_latents(latents, cls.min_latents(latents[0].numel()), "a field of convolutions")
         with noise.seeded_rng(0):
             n = 0 if condition is None else condition.shape[1]
             sampler = cls(latents[0].numel(), latents.shape[1:], width, n, **options)

@@ -57,13 +57,18 @@ class MixtureSampler(VectorSampler):
         self.register_buffer("scale_tril", torch.eye(size).repeat(components, 1, 1))
 
     @classmethod
+    def min_latents(cls, size: int, components: int = 10, **options: Any) -> int:
+        return components + size
+
+    @classmethod
     def fit(cls, latents: Tensor, components: int = 10, **options: Any) -> Self:
         from sklearn.exceptions import ConvergenceWarning
         from sklearn.mixture import GaussianMixture
 
         size = latents.shape[1]
-        minimum = components + size
-        require_latents(latents, minimum, f"a mixture of {components} normals of {size} numbers")
+        require_latents(
+            latents, cls.min_latents(size, components), f"a mixture of {components} normals of {size} numbers"
+        )
         # Latents come in random order.
         held_out, train = latents[: len(latents) // 10], latents[len(latents) // 10 :]
         loc, scale = _standardize(latents)

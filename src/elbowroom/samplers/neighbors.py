@@ -43,10 +43,14 @@ class NeighborsSampler(VectorSampler):
         self.register_buffer("index", torch.zeros(n, k, dtype=torch.int64))
 
     @classmethod
+    def min_latents(cls, size: int, k: int = 5, **options: Any) -> int:
+        return k + 1
+
+    @classmethod
     def fit(cls, latents: Tensor, k: int = 5, **options: Any) -> Self:
         from sklearn.neighbors import NearestNeighbors
 
-        require_latents(latents, k + 1, f"an interpolation to {k} neighbors")
+        require_latents(latents, cls.min_latents(latents.shape[1], k), f"an interpolation to {k} neighbors")
         sampler = cls(latents.shape[1], k, len(latents), **options)
         sampler.latents.copy_(latents)
         # Without a query it leaves every latent out of its own neighbors.

@@ -13,7 +13,7 @@ from elbowroom import noise
 from elbowroom.data.splits.memory import Split, random_batches
 from elbowroom.distributions import Quantized
 from elbowroom.models.base import GenerativeModel
-from elbowroom.samplers.base import PRIOR, SAMPLERS, LatentSampler, Sampler, TrainingLatents, parse
+from elbowroom.samplers.base import PRIOR, SAMPLERS, LatentSampler, Sampler, TrainingLatents, VectorSampler, parse
 
 #: Training examples whose latents a sampler is fitted to, at most.
 MAX_EXAMPLES = 20_000
@@ -119,6 +119,28 @@ def check_latents(model: GenerativeModel, name: str) -> None:
     if not sampler.suits(model):
         fitting = ", ".join(name for name in SAMPLERS if SAMPLERS[name].suits(model))
         raise ValueError(f"sampler '{name}' needs {sampler.needs}, which this model has not: take one of {fitting}")
+
+
+def check_fit(model: GenerativeModel, name: str, n: int | None) -> None:
+    """Raise a ValueError where a sampler cannot be fitted to a model, which need not be trained yet.
+
+    Args:
+        model: the model.
+        name: of the sampler.
+        n: the number of training examples; ``None`` where it is not known.
+    """
+    kind, options = parse_fitted(name)
+    check_latents(model, name)
+    kind, size = kind.for_latents(model.latent_shape), math.prod(model.latent_shape)
+    if n is None:
+        return
+    components = kind.count_components(n, size) if issubclass(kind, VectorSampler) else None
+    least = kind.min_latents(components or size, **options)
+    if n < least:
+        raise ValueError(
+            f"sampler '{name}' needs at least {least} training examples for latents of {size} numbers, and there are "
+            f"{n}: take another, as standard, or a smaller latent"
+        )
 
 
 @torch.no_grad()

@@ -29,13 +29,17 @@ class WhitenedSampler(VectorSampler):
         super().__init__(size, **settings)
         self.gaussian = GaussianSampler(size)
 
+    @classmethod
+    def min_latents(cls, size: int, **options: Any) -> int:
+        return max(MIN_LATENTS, size + 1)
+
     def whiten(self, latents: Tensor) -> Tensor:
         """Set mean and covariance to those of latents (N, D), and return these whitened.
 
         Raises:
             ValueError: there are too few.
         """
-        require_latents(latents, max(MIN_LATENTS, self.size + 1), f"a network for latents of {self.size} numbers")
+        require_latents(latents, self.min_latents(self.size), f"a network for latents of {self.size} numbers")
         self.gaussian.load_state_dict(GaussianSampler.fit(latents).state_dict())
         return self.gaussian.invert(latents)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from elbowroom.data.splits.buffered import BufferedSplit
 from elbowroom.data.splits.memory import InMemorySplit
 from elbowroom.evaluation import check_compatible, warn_of_scale
 from elbowroom.models.base import GenerativeModel
+from elbowroom.objectives.term import LabelSummary, Term
 from elbowroom.runs.settings import DEFAULT_BATCH_SIZE, TrainConfig
 
 
@@ -39,7 +41,7 @@ def check_length(config: TrainConfig) -> None:
         raise ValueError(f"both epochs ({config.epochs}) and steps ({config.steps}) were given: give one of them")
 
 
-def check_settings(model: nn.Module, data: Data, config: TrainConfig, out: str | Path | None) -> None:
+def check_settings(model: nn.Module, objective: Term, data: Data, config: TrainConfig, out: str | Path | None) -> None:
     """Check that a training can work.
 
     Raises:
@@ -62,35 +64,56 @@ def check_settings(model: nn.Module, data: Data, config: TrainConfig, out: str |
     if config.final_weights == "best" and (data.validation is None or "validation" not in config.watch):
         raise ValueError("there are no best weights without a watched validation split: leave --final-weights best out")
     training_split(model, data)
+    find_labels = functools.cache(lambda: _find_labels(data))
     if isinstance(model, GenerativeModel):
         check_compatible(model, data)
-        if model.is_classifier:
-            _check_classes(model, data)
+        if model.is_classifier or model.requires_labels:
+            _check_labels(model, find_labels())
         warn_of_scale(model, data)
+    objective.check_labels(find_labels)
 
 
-def _check_classes(model: GenerativeModel, data: Data) -> None:
-    """Raise ValueError if a model that learns a classifier finds no labels in the data, or such as it does not take."""
+def _find_labels(data: Data) -> LabelSummary:
+    """Return what labels the training examples have."""
     train = data.train
     is_whole = isinstance(train, InMemorySplit | BufferedSplit)
     y = labels_of(train) if isinstance(train, InMemorySplit | BufferedSplit) else train.first(1).y
-    n = model.n_labels
     if y is None:
-        raise ValueError(
-            f"the model learns classes from labels, and {data.name} has none: give data with labels, or train vae"
-        )
+        return LabelSummary(data.name, "none")
     if y.dim() == 1 and not y.is_floating_point():
-        found = int(y.max()) + 1 if is_whole else len(data.classes or ())
-        if found > n:
-            raise ValueError(
-                f"{data.name} has {found} classes, and the model was made for {n}: make it for as many, as with "
-                f"--labels {found}"
-            )
-    elif not model.learns_attributes:
+        named = len(data.classes or ())
+        return LabelSummary(data.name, "classes", max(named, int(y.max()) + 1 if is_whole else 0) or None)
+    return LabelSummary(data.name, "values", y[0].numel())
+
+
+def _check_labels(model: GenerativeModel, labels: LabelSummary) -> None:
+    """Raise ValueError if a model that takes labels, or learns to tell them, finds none, or others than it takes."""
+    data, kind, found = labels
+    n = _count_labels(model)
+    if kind == "none":
+        if model.requires_labels:
+            model.encode_condition(None)  # raises what the model says without them
         raise ValueError(
-            f"the model takes one class of each example, and the labels of {data.name} are {y[0].numel()} values of "
-            "each: give data with classes as labels, or train ccvae for attributes, vae without labels"
+            f"the model learns classes from labels, and {data} has none: give data with labels, or train vae"
         )
+    if kind == "values" and model.is_classifier and not model.learns_attributes:
+        raise ValueError(
+            f"the model takes one class of each example, and the labels of {data} are {found} values of each: give "
+            "data with classes as labels, or train ccvae for attributes, vae without labels"
+        )
+    if n is not None and found is not None and (found > n or (kind == "values" and found != n)):
+        have = f"{found} classes" if kind == "classes" else f"labels of {found} values"
+        raise ValueError(
+            f"{data} has {have}, and the model was made for {n}: make it for as many, as with --labels {found}"
+        )
+
+
+def _count_labels(model: GenerativeModel) -> int | None:
+    """Return how many classes or values a model takes; ``None`` for a condition that is a module of the user's own."""
+    try:
+        return model.n_labels
+    except ValueError:
+        return None
 
 
 def describe_held_out_bound(model: nn.Module, data: Data, watch: Sequence[str]) -> str | None:

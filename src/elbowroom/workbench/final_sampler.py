@@ -6,23 +6,26 @@ import math
 import warnings
 
 import torch
+from torch import nn
 
 from elbowroom import distributed
+from elbowroom.data import Data
 from elbowroom.models.adapter import adapt
 from elbowroom.models.base import GenerativeModel
 from elbowroom.samplers import (
     NO_SAMPLER,
     PRIOR,
+    check_fit,
     declared_sampler,
     default_sampler,
     fit_to_model,
     full_name,
     limit_steps,
-    parse,
     sampling_model,
     save_sampler,
 )
 from elbowroom.samplers.projection import MAX_COMPONENTS
+from elbowroom.samplers.training_latents import parse_fitted
 from elbowroom.training.budget import BUDGET
 from elbowroom.training.state import DATA, MODEL, RUN, STEP, STOP, State
 from elbowroom.workbench.monitoring.sample_images import save_final_samples
@@ -42,10 +45,21 @@ MAX_EXAMPLES = 10_000
 MIN_EXAMPLES = 1_000
 
 
-def check_sampler(name: str | None) -> None:
-    """Raise a ValueError for a name that is no sampler's, before a training begins."""
-    if name not in (None, NO_SAMPLER):
-        parse(name)
+def check_sampler(name: str | None, model: nn.Module, data: Data) -> None:
+    """Raise a ValueError for a sampler that cannot be fitted to a model, before a training begins.
+
+    What a module of your own returns is not looked at before it is trained: of its samplers the name alone is checked.
+    """
+    if name is None or name == NO_SAMPLER:
+        return
+    parse_fitted(name)
+    if isinstance(model, GenerativeModel):
+        check_fit(model, name, _count_training_examples(data))
+
+
+def _count_training_examples(data: Data) -> int | None:
+    size: int | None = data.protocol.get("sizes", {}).get("train")
+    return size
 
 
 def fit_final_sampler(state: State) -> None:
@@ -91,7 +105,7 @@ def _default_sampler(state: State, model: GenerativeModel) -> str:
     """Return the default sampler: of codes an autoregressive one; of few examples one normal."""
     if model.quantizer is not None:
         return DEFAULT_OF_SEQUENCES if model.quantizer.space is None else DEFAULT_OF_MAPS
-    size = state[DATA].protocol.get("sizes", {}).get("train")
+    size = _count_training_examples(state[DATA])
     least = MIN_EXAMPLES_PER_DIMENSION * min(math.prod(model.latent_shape), MAX_COMPONENTS)
     return SAMPLER_OF_FEW if size is not None and size < least else DEFAULT_SAMPLER
 

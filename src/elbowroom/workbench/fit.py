@@ -228,8 +228,8 @@ def _prepare(
     started_from = None if config.init_from is None else start_from(model, config.init_from)
     data = load_coded(data, data_record_of(model))
     freeze_modules(model, config.freeze)
-    check_settings(model, data, config, out)
-    check_sampler(config.sampler)
+    check_settings(model, objective, data, config, out)
+    check_sampler(config.sampler, model, data)
     return data, started_from
 
 
