@@ -65,7 +65,7 @@ def test_a_sweep_has_every_flag_of_the_training(recipe):
     alone = {p.name for p in swept if not isinstance(p.type, MultiValue)} - processes
     of_training = {"device", "watch", "checkpoint_every", "validate_every", "max_overhead", "report", "sampler"}
     of_training |= {"log_every", "log", "progress"}
-    assert alone == {"out", "config", "preset", "dry_run"} | of_training, "what changes no result"
+    assert alone == {"out", "config", "preset", "quiet", "dry_run"} | of_training, "what changes no result"
 
 
 def test_flags_and_toml_lay_out_the_same_grid(tmp_path, capsys):
@@ -152,3 +152,21 @@ def test_what_no_point_can_be_trained_with_is_refused_before_anything_is_written
     monkeypatch.chdir(tmp_path)
     assert message in error_line(command, *words.split(), "--data", "digits", *jobs)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "end"),
+    [
+        ("sweep -q", "1 finished"),
+        ("sweep --no-progress", "1 finished"),
+        ("tune --quiet --trials 1 --latent 2,3", "best"),
+    ],
+)
+def test_a_quiet_sweep_prints_how_it_ended_alone(tmp_path, capsys, words, end):
+    command, *flags = words.split()
+    size = ["--steps", "1", "--hidden", "8", "--latent", "2", "--device", "cpu", "--no-report", "--sampler", "none"]
+    assert main([command, "vae", "--data", "digits", "--out", str(tmp_path / "out"), *size, *flags]) == 0
+    printed = capsys.readouterr()
+    assert end in printed.out
+    assert "[1/1]" not in printed.out
+    assert printed.err == ""

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from elbowroom.sweeps import SweepPoint
 
 #: Options that take one value for the whole sweep, as they do not change the result.
-SINGLE_VALUE_OPTIONS = {"out", "config", "preset", *UNCOMPARED_SETTINGS} - {"seed"}
+SINGLE_VALUE_OPTIONS = {"out", "config", "preset", "quiet", *UNCOMPARED_SETTINGS} - {"seed"}
 
 
 class MultiValue(click.ParamType[tuple[Any, ...]]):
@@ -176,7 +176,7 @@ def run_sweep(
         _print_grid(planned, out)
         return
     require_trainable(check_point, settings_to_begin(planned))
-    work = functools.partial(sweep, _train_point, axes, out, click.echo, defaults, heartbeat, wait)
+    work = functools.partial(sweep, _train_point, axes, out, options.echo_progress(), defaults, heartbeat, wait)
     if jobs is not None:
         register_points(parameter_grid(axes), out, defaults, heartbeat)
         submit_work(work, out, jobs, cluster, job_options)

@@ -259,6 +259,12 @@ def apply_preset(ctx: click.Context, _: click.Parameter, name: str | None) -> No
     ctx.default_map = PRESETS[name] | dict(ctx.default_map or {})
 
 
+def echo_progress() -> Callable[[str], None]:
+    """Return what prints a line of progress: nothing where ``--quiet`` or ``--no-progress`` was given."""
+    shows = click.get_current_context().params.get("progress")
+    return (lambda line: None) if shows is False else click.echo
+
+
 def apply_quiet(ctx: click.Context, _: click.Parameter, is_quiet: bool) -> None:
     """Show no progress."""
     if is_quiet:

@@ -119,7 +119,9 @@ def run_search(
     refuse_run(out)
     if not has_begun(out):
         require_trainable(compare.check_point, corner_settings(space))
-    work = functools.partial(tune, _train_trial, space, out, trials, metric, click.echo, search_seed, heartbeat, wait)
+    work = functools.partial(
+        tune, _train_trial, space, out, trials, metric, options.echo_progress(), search_seed, heartbeat, wait
+    )
     if jobs is not None:
         compare.submit_work(_SearchWork(work), out, jobs, cluster, job_options)
         return
