@@ -88,6 +88,16 @@ class ViewShape(tuple[int]):
         lead = x.shape[:-1]
         return {view.name: part.reshape(*lead, *view.shape) for view, part in zip(self.views, parts, strict=True)}
 
+    def find_given(self, x: Tensor) -> tuple[str, ...]:
+        """Return the names of the views that any of some examples (N, D) has.
+
+        >>> import torch
+        >>> shape = ViewShape([View("image", (1, 1, 2), "bernoulli"), View("digit", (1,), "columns:10")])
+        >>> shape.find_given(torch.tensor([[torch.nan, torch.nan, 3.0]]))
+        ('digit',)
+        """
+        return tuple(name for name, part in self.split(x).items() if not bool(part.isnan().all()))
+
     def join(self, views: Mapping[str, Tensor]) -> Tensor:
         """Return examples (..., D) of some views (..., *shape) by name; the others are missing, NaN.
 

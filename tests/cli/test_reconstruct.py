@@ -9,6 +9,7 @@ import elbowroom as er
 from elbowroom.cli import main
 from tests.cli.conftest import QUICK
 from tests.cli.table_run import read_rows, write_people
+from tests.views import write_digit_views
 
 
 @pytest.fixture(scope="module")
@@ -89,3 +90,29 @@ def test_several_draws_stand_beside_each_image(run, tmp_path, capsys):
     draws = np.load(tmp_path / "x.npz")["draws"]
     assert draws.shape == (8, 3, 1, 8, 8)
     assert np.ptp(draws, axis=0).max() > 0
+
+
+@pytest.fixture(scope="module")
+def views_run(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("views")
+    data, out = write_digit_views(folder / "views.npz"), folder / "run"
+    assert main(["train", "mvae", "--data", str(data), "--hidden", "16", *QUICK, "--out", str(out)]) == 0
+    return out
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--given", "image"), "given image; made digit"),
+        (("--given", "digit", "--draws", "2"), "given digit; made image"),
+        (("--given", "image,digit"), ""),
+        ((), ""),
+    ],
+)
+@pytest.mark.parametrize("suffix", ["png", "npz"])
+def test_what_is_made_from_some_views_says_from_which(views_run, tmp_path, capsys, options, words, suffix):
+    out = tmp_path / f"made.{suffix}"
+    assert main(["reconstruct", str(views_run), *options, "-n", "4", "--out", str(out)]) == 0
+    printed = capsys.readouterr().out
+    assert words in printed
+    assert ("given" in printed) == bool(words)

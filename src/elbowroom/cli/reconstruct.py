@@ -93,6 +93,14 @@ def _keep_views(model: GenerativeModel, batch: Batch, given: str | None) -> Batc
     return batch._replace(x=model.views.keep(batch.x, [name.strip() for name in given.split(",") if name.strip()]))
 
 
+def _describe_given(model: GenerativeModel, batch: Batch) -> str:
+    """Return which views of the examples are given, and which are made from them, where some are not given."""
+    names = () if model.views is None else model.views.names
+    given = () if model.views is None else model.views.find_given(batch.x)
+    made = [name for name in names if name not in given]
+    return f"given {', '.join(given)}; made {', '.join(made)}" if made and given else ""
+
+
 def _fill_table(
     path: Path, run: Run, model: GenerativeModel, known: Any, batch: Batch, draws: int | None, gibbs_steps: int
 ) -> None:
@@ -141,7 +149,8 @@ def _save_reconstructions(path: Path, model: GenerativeModel, batch: Batch, draw
         "reconstruction": torch.cat([model.reconstruct(x, y) for x, y in parts]),
         "z": torch.cat([model.encode(x, y) for x, y in parts]),
     }
-    caption = f"reconstruction: {captions.output_caption(False, captions.posterior_words(model, is_drawn=False))}"
+    latents = captions.posterior_words(model, is_drawn=False)
+    caption = f"reconstruction: {captions.output_caption(False, latents, _describe_given(model, batch))}"
     if draws is not None:
         arrays["draws"] = torch.cat([model.draw_reconstructions(x, y, draws) for x, y in parts], 1)
         words = captions.output_caption(model.samples_are_draws, captions.posterior_words(model, is_drawn=True))
@@ -157,7 +166,8 @@ def _draw_reconstructions(
     from elbowroom.plotting.image_grid import beside_grid, reconstruction_grid, to_pil_image
     from elbowroom.plotting.montage import to_images
 
-    caption = captions.output_caption(False, captions.posterior_words(model, is_drawn=draws is not None))
+    latents = captions.posterior_words(model, is_drawn=draws is not None)
+    caption = captions.output_caption(False, latents, _describe_given(model, batch))
     if draws is not None:
         drawn = to_images(model.draw_reconstructions(batch.x, batch.y, draws, draw=False).movedim(0, 1), model.views)
         image = beside_grid(
