@@ -124,8 +124,16 @@ def test_a_split_given_beside_the_source_is_encoded_alike(tmp_path, train):
 @pytest.mark.parametrize(
     ("recorded", "given", "words"),
     [
-        (4095, 255, "bytes reach at most 6% of a range to 4095; if they are such images with fewer levels, give"),
-        (255, 1, "values from 0 to 1 of a range to 255 are nearly black; if they are bits, give"),
+        (
+            4095,
+            255,
+            "bytes reach at most 6% of a range to 4095; if they are such images with fewer levels, multiply them by 16",
+        ),
+        (
+            255,
+            1,
+            "to 1 of a range to 255 are nearly black; if they are bits, multiply them by 255, or leave",
+        ),
     ],
 )
 def test_images_that_stay_dark_by_the_range_of_a_record_are_said(recorded, given, words):

@@ -78,3 +78,10 @@ def test_the_likelihood_of_views_names_each(image, values, words):
     data = er.load_data(x, validation=0, test=5)
     model, _ = er.recipes.mvae(shape, latent=2, hidden=(4,))
     assert describe_likelihood(model, data) == f"Views (image {image}, digit columns:10), {words}"
+
+
+def test_a_trained_model_is_not_told_of_options_of_its_training(tmp_path):
+    model, objective = er.recipes.vae((1, 8, 8), latent=2, hidden=(4,))
+    run = er.fit(model, objective, UNIT, steps=1, out=tmp_path / "run", report=False, sampler="none")
+    with pytest.raises(ValueError, match=r"outside \[0, 1\].*: bring the values to the scale of the training data"):
+        er.evaluate(run, 2 * UNIT - 1)

@@ -178,9 +178,9 @@ class ValueCoding:
         if not outside.size:
             return f"has values that are not whole, and the others are whole from 0 to {high:g}: save all of them alike"
         return (
-            f"has the value {outside[0]:g}, and the values are from {low:g} to {high:g} (value_range), by those looked "
-            "at or as they were in training: give value_range=(low, high), on the command line --value-range LOW,HIGH, "
-            "with the limits of all values"
+            f"has the value {outside[0]:g}, and the values are from {low:g} to {high:g}, by those looked at or as they "
+            "were in training: bring all to these limits, or to train on them give others by value_range=(low, high), "
+            "which is train --value-range LOW,HIGH"
         )
 
     @property
@@ -298,12 +298,13 @@ def describe_surprise(
     if isinstance(value_range, tuple) and coding.value_range == value_range and is_nearly_black(found, value_range):
         lines.append(
             f"values from 0 to {found.high:g} of a range to {value_range[1]:g} are nearly black; "
-            "if they are bits, give value_range=(0, 1)"
+            f"if they are bits, multiply them by {value_range[1]:g}, or leave value_range out where it was given"
         )
     elif found.is_bytes and isinstance(value_range, tuple) and value_range[1] > BYTE_RANGE[1]:
         lines.append(
             f"bytes reach at most {BYTE_RANGE[1] / value_range[1]:.0%} of a range to {value_range[1]:g}; "
-            "if they are such images with fewer levels, give value_range=(0, 255)"
+            f"if they are such images with fewer levels, multiply them by {value_range[1] / BYTE_RANGE[1]:g}, or leave "
+            "value_range out where it was given"
         )
     if value_range is None and found.is_float and coding.value_range == BYTE_RANGE:
         lines.append("floats from 0 to 255 divided by 255 (value_range='as-is' leaves them)")

@@ -12,7 +12,7 @@ from torch import Tensor
 from elbowroom.data import Data, Split
 from elbowroom.data.splits.labeled import LabeledSplit
 from elbowroom.families import Columns, Family, Views
-from elbowroom.models.base import GenerativeModel
+from elbowroom.models.base import GenerativeModel, data_record_of
 from elbowroom.models.inputs import as_labels
 
 MAX_VALUE_SIZE = 30.0
@@ -57,7 +57,7 @@ def check_range(model: GenerativeModel, data: Data) -> None:
             )
         raise ValueError(
             f"value {value:g} in row {row} of the source ({split} split) is outside [{low:g}, {high:g}], the range of "
-            f"{type(family).__name__}: {advise_scaling(data, low, high)}"
+            f"{type(family).__name__}: {advise_scaling(model, data, low, high)}"
         )
 
 
@@ -86,8 +86,13 @@ def _advise_counts(data: Data) -> str:
     return "use another, such as --likelihood gaussian, or give the counts themselves, neither scaled nor pixels"
 
 
-def advise_scaling(data: Data, low: float, high: float) -> str:
-    """Return what brings data into the range of a likelihood, or the likelihood that suits it."""
+def advise_scaling(model: GenerativeModel, data: Data, low: float, high: float) -> str:
+    """Return what brings data into the range of a likelihood, or the likelihood that suits it.
+
+    A model that was trained has its likelihood, and data is read for it as that of its training was.
+    """
+    if data_record_of(model) is not None:
+        return "bring the values to the scale of the training data, by whose record they are read"
     if data.columns:
         return "scale the data into it, or use --likelihood columns"
     if (low, high) != (0, 1):
@@ -135,7 +140,8 @@ def warn_of_scale(model: GenerativeModel, data: Data) -> None:
     by_column = "standardise each column" if len(data.shape) < 3 else "divide them"
     warnings.warn(
         f"the values of {data.name} are from {low:.3g} to {high:.3g}, far from a scale of 1, and training may learn no "
-        f"more than their mean: {by_column}, or give value_range=({smallest:.4g}, {largest:.4g})",
+        f"more than their mean: {by_column}, or give value_range=({smallest:.4g}, {largest:.4g}), on the command line "
+        f"--value-range={smallest:.4g},{largest:.4g}",
         stacklevel=4,
     )
 
