@@ -30,7 +30,6 @@ OTHER_PRIOR = {"has_prior"}
 #: What the model of each recipe of the package says of itself; a recipe not listed is like ``vae``.
 TABLE = {
     "aae": STANDARD | {"has_point_posterior"},
-    "avb": STANDARD | {"has_point_posterior"},
     "autoencoder": {"has_point_posterior"},
     "conv_cvae": {"has_prior", "is_conditional", "requires_labels"},
     "cvae": STANDARD | {"is_conditional", "requires_labels"},
@@ -155,7 +154,7 @@ def test_the_posterior_is_what_it_says(model: GenerativeModel) -> None:
     x = torch.rand(3, *SHAPE)
     q = model.posterior(x, labels(model, 3))
     assert isinstance(q, Quantized) == model.is_quantized
-    assert isinstance(q, Delta) == model.has_point_posterior
+    assert isinstance(q, Delta) == bool(model.no_density_reason)
     assert q.batch_shape[-1] == 3
     assert tuple(q.event_shape) == tuple(model.latent_shape)
     torch.testing.assert_close(q.mean.reshape(3, *model.latent_shape), model.encode(x, labels(model, 3)))

@@ -82,7 +82,7 @@ def test_for_the_same_noise_the_bound_is_the_same(model, batch):
 @pytest.mark.parametrize("name", representative_recipes())
 def test_every_recipe_has_a_bridge_or_says_why_not(name, batch):
     (x, c), model = batch, make_tiny(name)[0].eval()
-    if not isinstance(model, er.Model) or model.has_point_posterior or model.is_quantized:
+    if not isinstance(model, er.Model) or model.no_density_reason or model.is_quantized:
         with pytest.raises(
             ValueError, match=r"no model with one latent|(implicit|a point) posterior|a quantized latent"
         ):

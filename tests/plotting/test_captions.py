@@ -18,6 +18,7 @@ SETTINGS = {"vq_vae": {"codes": 8, "dim": 3}, "factor_vae": {"critic": (8,)}, "v
     [
         ("vae", "z the mean of q(z|x)", "z ~ q(z|x)"),
         ("autoencoder", "z as encoded", "z as encoded"),
+        ("avb", "z as encoded", "z ~ q(z|x)"),
         ("vq_vae", "z the nearest codes", "z the nearest codes"),
     ],
 )

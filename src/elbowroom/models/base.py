@@ -142,7 +142,7 @@ class GenerativeModel(nn.Module, ABC):
 
     @property
     def has_point_posterior(self) -> bool:
-        """Whether the posterior is a point, for each x or for each x and noise, which has no density and no KL."""
+        """Whether the posterior of each x is a point, which has no density and no KL."""
         return False
 
     @property

@@ -65,6 +65,10 @@ class ImplicitModel(Model):
         self.noise_size = noise_size
 
     @property
+    def has_point_posterior(self) -> bool:
+        return False
+
+    @property
     def no_density_reason(self) -> str:
         return ImplicitPosterior.no_density_reason
 

@@ -45,7 +45,8 @@ def posterior_words(model: GenerativeModel, is_drawn: bool) -> str:
     """
     if model.is_quantized:
         return "z the nearest codes"
-    if model.has_point_posterior:
+    # The mean of an implicit posterior is unknown: what is decoded is its draw of no noise.
+    if model.has_point_posterior or (model.no_density_reason and not is_drawn):
         return "z as encoded"
     return "z ~ q(z|x)" if is_drawn else "z the mean of q(z|x)"
 
@@ -57,7 +58,7 @@ def posterior_plural(model: GenerativeModel) -> str:
     >>> posterior_plural(er.recipes.vae((1, 8, 8), latent=2)[0])
     'means of q(z|x)'
     """
-    return "the latents as encoded" if model.has_point_posterior else "means of q(z|x)"
+    return "the latents as encoded" if model.no_density_reason else "means of q(z|x)"
 
 
 def join_caption(*parts: str) -> str:

@@ -85,7 +85,7 @@ def test_points_of_every_recipe_have_the_colors_that_are_offered(client, recipe_
     """A model without a posterior density or a prior has a reconstruction error alone."""
     names = [choice["name"] for choice in ok_json(get(client, "plane", run=name, view="pca", n=20))["colors"]]
     model = er.load(recipe_runs / name)
-    has_elbo = model.has_prior and not model.has_point_posterior
+    has_elbo = model.has_prior and not model.no_density_reason
     assert names == (["elbo", "reconstruction", "kl"] if has_elbo else ["reconstruction"])
     for by in names:
         values = ok_json(get(client, "plane/values", run=name, by=by, n=20))["values"]

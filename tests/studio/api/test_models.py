@@ -98,7 +98,7 @@ def test_scores_are_those_of_the_evaluation(client, recipe_runs, digits, name):
     scores = result["scores"]
     assert len(scores["reconstruction"]) == 3
     model, (x, y, index) = er.load(recipe_runs / name), digits.test.first(3)
-    assert ("elbo" in scores) == (model.has_prior and not model.has_point_posterior)
+    assert ("elbo" in scores) == (model.has_prior and not model.no_density_reason)
     for metric, value in likelihood.estimate_bounds(
         model, Batch(x, y if name in CONDITIONAL else None, index), 10, 0
     ).items():

@@ -153,7 +153,7 @@ def value_titles(loaded: LoadedModel, batch: Batch) -> dict[str, str]:
 
 
 def _has_no_kl(loaded: LoadedModel) -> bool:
-    return loaded.model.has_point_posterior or not loaded.model.has_prior
+    return bool(loaded.model.no_density_reason) or not loaded.model.has_prior
 
 
 def _attribute_names(loaded: LoadedModel, y: Tensor) -> tuple[str, ...]:
