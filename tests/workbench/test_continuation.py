@@ -107,9 +107,10 @@ def test_what_cannot_start_is_refused_and_leaves_no_directory(digits, tmp_path, 
 
 
 def test_what_fails_before_its_first_step_leaves_no_directory(digits, tmp_path):
-    """The labels run to 9, which only the model's first step finds out."""
-    with pytest.raises(ValueError, match="make it for as many classes"):
-        er.fit(*small_model("cvae", labels=3), digits, steps=2, out=tmp_path / "run", device="cpu")
+    """A prior that does not factorise, which only the objective's first step finds out."""
+    model_and_objective, settings = small_model("vamp_vae", components=4), {"steps": 2, "device": "cpu"}
+    with pytest.raises(ValueError, match="free bits need a KL for each dimension"):
+        er.fit(*model_and_objective, digits, callbacks=[er.FreeBits(1.0)], out=tmp_path / "run", **settings)
     assert not (tmp_path / "run").exists()
 
 

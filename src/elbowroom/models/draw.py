@@ -187,15 +187,35 @@ class Draw:
     ) -> None:
         self.x, self.p, self.latents, self.c = x, p, latents, c
         self._encoder, self._decoder = encoder, decoder
-        #: Weight of the KL in the objective, and free nats per dimension (free bits). The reported KL is unweighted.
-        self.kl_weight: float = 1.0
-        self.free_nats: float = 0.0
+        self._kl_weight, self._free_nats = 1.0, 0.0
+        #: Which of ``kl_weight`` and ``free_nats`` a term has asked for: what no term asks for changes nothing.
+        self.settings_in_use: set[str] = set()
         #: Values of the objective's terms for this draw, by name.
         self.terms: dict[str, Tensor] = {}
 
     def __repr__(self) -> str:
         latents = ", ".join(str(tuple(latent.z.shape)) for latent in self.latents)
         return f"Draw(x={tuple(self.x.shape)}, z={latents}, p={type(self.p).__name__})"
+
+    @property
+    def kl_weight(self) -> float:
+        """Weight of the KL in the objective, 1 unless a callback sets it. The reported KL is unweighted."""
+        self.settings_in_use.add("kl_weight")
+        return self._kl_weight
+
+    @kl_weight.setter
+    def kl_weight(self, weight: float) -> None:
+        self._kl_weight = weight
+
+    @property
+    def free_nats(self) -> float:
+        """Nats of each dimension for which no KL is charged (free bits), 0 unless a callback sets it."""
+        self.settings_in_use.add("free_nats")
+        return self._free_nats
+
+    @free_nats.setter
+    def free_nats(self, nats: float) -> None:
+        self._free_nats = nats
 
     def _single_latent(self) -> Latent:
         if len(self.latents) > 1:

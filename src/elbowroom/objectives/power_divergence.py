@@ -23,7 +23,8 @@ class PowerDivergence(Term):
     :math:`t_m(0, \frac{\nu}{\nu+n} \tau^2 I, \nu+n)`, which is not the prior: the latents as a whole are
     pulled there, so that samples are better drawn from a density that is fitted to them. As
     :math:`\nu \to \infty` the whole becomes the negated ELBO of a VAE with normals, less the constant
-    :math:`\frac n2 \log 2\pi\sigma^2` (nats); for a small :math:`\nu` it is no bound of log p(x).
+    :math:`\frac n2 \log 2\pi\sigma^2` (nats); for a small :math:`\nu` it is no bound of log p(x). A KL warm-up weighs
+    the regularizer.
 
     Kim et al. 2024, arXiv 2312.01133, and the authors' code, whose loss is twice this.
 
@@ -52,7 +53,8 @@ class PowerDivergence(Term):
         if not isinstance(draw.q, MultivariateStudentT):
             raise ValueError("PowerDivergence() is for posteriors of Student's t: take er.StudentPosterior, or ELBO()")
         errors = (draw.x - draw.p.mean).square().flatten(2).sum(-1).mean(0) / self.scale**2
-        return (errors + self.beta * self.regularizer(draw.q, draw.x[0].numel())).mean() / 2
+        weight = self.beta * draw.kl_weight
+        return (errors + weight * self.regularizer(draw.q, draw.x[0].numel())).mean() / 2
 
     def regularizer(self, q: MultivariateStudentT, values: int) -> Tensor:
         """Return twice the divergence of the posterior from where it costs nothing: (B,), at least 0.

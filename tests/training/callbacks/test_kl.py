@@ -9,6 +9,7 @@ import elbowroom as er
 from elbowroom.training import state
 from elbowroom.training.callback import CallbackList
 from elbowroom.training.step import Step
+from tests.tiny_recipes import make_tiny
 from tests.training.helpers import small_model, train
 
 
@@ -21,7 +22,7 @@ def test_warmup_weights(digits, tmp_path):
 
 
 @pytest.mark.parametrize("recipe", ["vae", "iwae", "vamp_vae", "ladder_vae", "vq_vae"])
-def test_warmup_eases_the_kl_of_any_recipe(digits, recipe):
+def test_warmup_eases_the_kl_of_whatever_objective(digits, recipe):
     small = {"iwae": {"k": 3}, "vamp_vae": {"components": 5}}.get(recipe, {})
     torch.manual_seed(0)
     model, objective = er.recipes.RECIPES[recipe]((1, 8, 8), **small)
@@ -54,3 +55,27 @@ def test_free_bits_charge_at_least_their_floor(digits):
     model, objective = small_model("iwae", k=2)
     with pytest.raises(ValueError, match=r"free bits change a KL, and ImportanceBound\(\) has none"):
         Step(model, objective, now, CallbackList([er.FreeBits(1.0)]))(digits.train.first(4), torch.tensor(0))
+
+
+#: Recipes whose objective has no KL, and those whose KL is none of single dimensions.
+WITHOUT_KL = ("autoencoder", "aae", "wae_gan", "wae_mmd", "swae", "rae_l2", "rae_gp")
+WITHOUT_DIMENSIONS = ("avb", "t3_vae")
+
+
+@pytest.mark.parametrize(
+    ("recipe", "callback", "words"),
+    [(name, er.Warmup(0.5), "a KL warm-up weighs the KL, and this objective has none") for name in WITHOUT_KL]
+    + [(name, er.FreeBits(0.5), "free bits change a KL") for name in WITHOUT_KL + WITHOUT_DIMENSIONS],
+)
+def test_what_would_change_nothing_is_refused_and_leaves_no_run(digits, recipe, callback, words, tmp_path):
+    model, objective = make_tiny(recipe)
+    with pytest.raises(ValueError, match=words):
+        er.fit(model, objective, digits, steps=1, callbacks=[callback], out=tmp_path / "run", watch=(), sampler="none")
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("recipe", ["vae", "avb", "t3_vae", "telbo", "hierarchical_vae", "vq_vae", "m2"])
+def test_a_warmup_that_changes_something_is_trained(digits, recipe, tmp_path):
+    settings = {"steps": 2, "watch": (), "sampler": "none", "out": tmp_path / "run"}
+    run = er.fit(*make_tiny(recipe), digits, callbacks=[er.Warmup(0.5)], **settings)
+    assert run.state == "finished"

@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import warnings
 
+from elbowroom.models.draw import Draw
 from elbowroom.training.callback import Callback
 from elbowroom.training.state import DRAW, MODEL, STEP, STEPS, State
 
 
+def _require_use(state: State, setting: str, advice: str) -> None:
+    """Raise a ValueError at the first step of a training in which no term has asked for a setting of the draw.
+
+    What a module of one's own returns instead of a draw keeps no account.
+    """
+    draw = state[DRAW]
+    if state[STEP] == 0 and isinstance(draw, Draw) and setting not in draw.settings_in_use:
+        raise ValueError(advice)
+
+
 class Warmup(Callback):
-    """KL warm-up: the weight of the KL grows from 0 to 1 over the start of the run, once or in cycles, for any recipe.
+    """KL warm-up: the weight of the KL grows from 0 to 1 over the start of the run, once or in cycles.
 
     Reported metrics are of the full KL; only the training loss is weighted. Sønderby et al. 2016,
     arXiv 1602.02282; in cycles, Fu et al. 2019, arXiv 1903.10145.
@@ -20,7 +31,7 @@ class Warmup(Callback):
         cycles: how often it starts again.
 
     Raises:
-        ValueError: a fraction outside (0, 1], fewer than one step or cycle.
+        ValueError: a fraction outside (0, 1], fewer than one step or cycle. At the first step: an objective without KL.
     """
 
     def __init__(self, fraction: float = 0.2, steps: int | None = None, cycles: int = 1) -> None:
@@ -49,6 +60,9 @@ class Warmup(Callback):
         if state[MODEL].training:
             state[DRAW].kl_weight = self.weight(state[STEP], state[STEPS])
 
+    def backward(self, state: State) -> None:
+        _require_use(state, "kl_weight", "a KL warm-up weighs the KL, and this objective has none: leave it out")
+
 
 class FreeBits(Callback):
     r"""Free bits: no KL is charged for the first nats of each latent dimension.
@@ -59,6 +73,9 @@ class FreeBits(Callback):
 
     Args:
         nats: :math:`\lambda`, per dimension.
+
+    Raises:
+        ValueError: nats not above 0. At the first step: an objective without a KL, or one that does not factorise.
     """
 
     def __init__(self, nats: float) -> None:
@@ -68,3 +85,6 @@ class FreeBits(Callback):
 
     def forward(self, state: State) -> None:
         state[DRAW].free_nats = self.nats
+
+    def backward(self, state: State) -> None:
+        _require_use(state, "free_nats", "free bits change a KL, and this objective has none: leave them out")
