@@ -71,7 +71,7 @@ MODELS = {
         DYNAMIC,
         500,
         93.13,
-        {"batch_size": 64},
+        {"batch_size": 64, "lr": 3e-3},
     ),
     "poincare": Protocol(
         "poincare_vae",
