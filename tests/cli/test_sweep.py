@@ -143,6 +143,8 @@ def test_mistakes_are_said_before_any_point_is_trained(tmp_path, monkeypatch, ca
         ("vae --latent 2,5 --watch train --final-weights best", "there are no best weights"),
         ("vae --latent 2,5 --freeze nothing", "'nothing'"),
         ("vae --latent 2,5 --labeled 1", "labeled=1"),
+        ("autoencoder --latent 2,5 --kl-warmup 0.2", "no term of this objective is weighed by a KL warm-up"),
+        ("avb --latent 2,5 --free-bits 0.2", "no term of this objective has free bits"),
     ],
 )
 @pytest.mark.parametrize("jobs", [(), ("--jobs", "2", "--cluster", "local")])
@@ -152,6 +154,27 @@ def test_what_no_point_can_be_trained_with_is_refused_before_anything_is_written
     monkeypatch.chdir(tmp_path)
     assert message in error_line(command, *words.split(), "--data", "digits", *jobs)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", ["sweep", "tune"])
+def test_a_device_of_the_clusters_machines_need_not_be_here(tmp_path, monkeypatch, command):
+    submitted = []
+    monkeypatch.setattr("elbowroom.cli.compare.submit_work", lambda work, *others: submitted.append(work))
+    flags = ["--data", "digits", "--latent", "2,5", "--device", "cuda:7", "--jobs", "2", "--out", str(tmp_path / "out")]
+    assert main([command, "vae", *flags]) == 0
+    assert len(submitted) == 1
+
+
+def test_a_job_trains_with_what_was_given_and_no_command_to_ask(tmp_path, monkeypatch):
+    """A length that is given replaces the recipe's; without the command's options each job found both."""
+    submitted = []
+    monkeypatch.setattr("elbowroom.cli.compare.submit_work", lambda work, *others: submitted.append(work))
+    quick = ["--hidden", "8", "--device", "cpu", "--no-report", "--sampler", "none", "--batch-size", "600"]
+    flags = ["--data", "digits", "--latent", "2", "--epochs", "1", "--jobs", "1", "--out", str(tmp_path / "out")]
+    assert main(["sweep", "vaeac", *flags, *quick]) == 0
+    (point,) = submitted[0]()
+    assert (point.state, point.error) == ("finished", "")
+    assert point.run.record["training"]["epochs"] == 1
 
 
 @pytest.mark.parametrize(

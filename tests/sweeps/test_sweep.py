@@ -9,6 +9,7 @@ import torch
 import elbowroom as er
 from elbowroom.cli import main
 from elbowroom.sweeps import parameter_grid, plan, sweep
+from elbowroom.sweeps.sweep import MAX_CHECKED, require_trainable
 
 QUICK = ["--steps", "12", "--device", "cpu", "--watch", "validation", "--no-report"]
 
@@ -156,3 +157,21 @@ def test_a_folder_that_is_none_says_so(start, tmp_path):
     (tmp_path / "file").write_text("mine")
     with pytest.raises(ValueError, match="give another --out"):
         sweep(start, {"latent": (2,)}, tmp_path / "file", lambda _: None)
+
+
+@pytest.mark.parametrize(("n", "first_trainable", "is_refused"), [(3, None, True), (3, 2, False), (50, None, False)])
+def test_a_sweep_is_refused_if_each_of_its_points_is_and_many_are_not_all_looked_at(n, first_trainable, is_refused):
+    seen = []
+
+    def check(number):
+        seen.append(number)
+        if number != first_trainable:
+            raise ValueError(f"number {number}")
+
+    points = [{"number": number} for number in range(n)]
+    if is_refused:
+        with pytest.raises(ValueError, match="number 0"):
+            require_trainable(check, points)
+    else:
+        require_trainable(check, points)
+    assert len(seen) == min(n, MAX_CHECKED)

@@ -1,6 +1,8 @@
 """What the losses of training and of held-out examples are of, where labels are hidden in training alone."""
 
 import pytest
+import torch
+from torch.utils.data import DataLoader, TensorDataset
 
 import elbowroom as er
 from elbowroom.cli import main
@@ -21,6 +23,12 @@ def test_bounds_with_and_without_a_label_are_told_apart(recipe):
     assert describe_held_out_bound(model, er.load_data("digits"), ("validation", "test")) is None
     assert describe_held_out_bound(make_tiny("vae")[0], few, ("validation", "test")) is None
     assert describe_held_out_bound(model, er.load_data("digits", labeled=100, validation=0, test=0), ("test",)) is None
+
+
+def test_of_a_loader_it_is_not_known_which_labels_are_hidden():
+    x, y = torch.rand(64, 1, 8, 8), torch.arange(64) % 10
+    data = er.load_data(DataLoader(TensorDataset(x, y), batch_size=16), validation=(x, y), test=0)
+    assert describe_held_out_bound(make_tiny("m2")[0], data, ("validation",)) is None
 
 
 def test_the_progress_and_the_curves_say_so(tmp_path, capsys):

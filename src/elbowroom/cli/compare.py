@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -175,8 +175,10 @@ def run_sweep(
     if dry_run:
         _print_grid(planned, out)
         return
-    require_trainable(check_point, settings_to_begin(planned))
-    work = functools.partial(sweep, _train_point, axes, out, options.echo_progress(), defaults, heartbeat, wait)
+    given = options.given_options()
+    require_trainable(functools.partial(check_point, given, is_here(jobs, cluster)), settings_to_begin(planned))
+    start, log = functools.partial(_train_point, given), options.echo_progress()
+    work = functools.partial(sweep, start, axes, out, log, defaults, heartbeat, wait)
     if jobs is not None:
         register_points(parameter_grid(axes), out, defaults, heartbeat)
         submit_work(work, out, jobs, cluster, job_options)
@@ -224,13 +226,18 @@ def print_outcome(points: Sequence[SweepPoint], out: str) -> None:
         raise click.exceptions.Exit(1)
 
 
-def _train_point(recipe: str, **flag_values: Any) -> Run:
-    return train.train_from_options(find(recipe), **flag_values)
+def _train_point(given: Set[str], recipe: str, **flag_values: Any) -> Run:
+    return train.train_from_options(find(recipe), given, **flag_values)
 
 
-def check_point(recipe: str, **flag_values: Any) -> None:
+def check_point(given: Set[str], is_here: bool, recipe: str, **flag_values: Any) -> None:
     """Raise the ValueError by which the training of a point would be refused before its first step."""
-    train.check_options(find(recipe), **flag_values)
+    train.check_options(find(recipe), given, is_here, **flag_values)
+
+
+def is_here(jobs: int | None, cluster: str) -> bool:
+    """Whether this machine trains the points, and not those that a cluster gives to jobs."""
+    return jobs is None or cluster == "local"
 
 
 def default_folder(kind: str, recipe: str, data: tuple[str, ...]) -> str:

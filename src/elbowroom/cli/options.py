@@ -271,11 +271,16 @@ def apply_quiet(ctx: click.Context, _: click.Parameter, is_quiet: bool) -> None:
         ctx.default_map = dict(ctx.default_map or {}) | {"progress": False}
 
 
+def given_options() -> frozenset[str]:
+    """Return the names of the current command's options that were given, on the command line or in a TOML file."""
+    context = click.get_current_context()
+    usual = (None, click.core.ParameterSource.DEFAULT)
+    return frozenset(name for name in context.params if context.get_parameter_source(name) not in usual)
+
+
 def is_given(name: str) -> bool:
     """Whether an option of the current command was given, on the command line or in a TOML file."""
-    context = click.get_current_context(silent=True)
-    source = None if context is None else context.get_parameter_source(name)
-    return source not in (None, click.core.ParameterSource.DEFAULT)
+    return name in given_options()
 
 
 def recipe_of(run: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
@@ -105,17 +105,26 @@ def train(recipe: Recipe, **flag_values: Any) -> None:
     """Train, and print the result."""
     from elbowroom import distributed
 
-    run = train_from_options(recipe, **flag_values)
+    run = train_from_options(recipe, options.given_options(), **flag_values)
     if distributed.is_main_process():
         print_report(run)
 
 
-def train_from_options(recipe: Recipe, extra_callbacks: Sequence[Callback] = (), **flag_values: Any) -> Run:
-    """Load the data, build the recipe, and fit it, as the options say, with further callbacks."""
+def train_from_options(
+    recipe: Recipe, given: Set[str], extra_callbacks: Sequence[Callback] = (), **flag_values: Any
+) -> Run:
+    """Load the data, build the recipe, and fit it, as the options say, with further callbacks.
+
+    Args:
+        recipe: to train.
+        given: names of the options that were given: the values of others are defaults. A job has no command to ask.
+        extra_callbacks: besides those of options.
+        **flag_values: of all options.
+    """
     from elbowroom.training.interrupts import hold_signals
     from elbowroom.workbench.fit import fit
 
-    model, objective, data, config, callbacks = _prepare(recipe, flag_values)
+    model, objective, data, config, callbacks = _prepare(recipe, given, flag_values)
     out, overwrite = flag_values["out"], flag_values.get("overwrite", False)
     with hold_signals():
         return fit(
@@ -123,15 +132,25 @@ def train_from_options(recipe: Recipe, extra_callbacks: Sequence[Callback] = (),
         )
 
 
-def check_options(recipe: Recipe, **flag_values: Any) -> None:
-    """Raise the ValueError by which a training with these options would be refused before its first step."""
+def check_options(recipe: Recipe, given: Set[str], is_here: bool, **flag_values: Any) -> None:
+    """Raise the ValueError by which a training with these options would be refused before its first step.
+
+    Args:
+        recipe: to train.
+        given: as for :func:`train_from_options`.
+        is_here: whether this machine is to train it, which then must have the device.
+        **flag_values: of all options.
+    """
+    from elbowroom import devices
     from elbowroom.workbench.fit import check_fit
 
     # What is worth a warning is said by the training.
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        model, objective, data, config, _ = _prepare(recipe, flag_values)
-        check_fit(model, objective, data, config)
+        model, objective, data, config, callbacks = _prepare(recipe, given, flag_values)
+        check_fit(model, objective, data, config, callbacks)
+    if is_here:
+        devices.resolve(config.device)
 
 
 class _Training(NamedTuple):
@@ -144,7 +163,7 @@ class _Training(NamedTuple):
     callbacks: list[Callback]
 
 
-def _prepare(recipe: Recipe, flag_values: dict[str, Any]) -> _Training:
+def _prepare(recipe: Recipe, given: Set[str], flag_values: dict[str, Any]) -> _Training:
     """Load the data and build the recipe, as the options say.
 
     Raises:
@@ -156,7 +175,7 @@ def _prepare(recipe: Recipe, flag_values: dict[str, Any]) -> _Training:
     from elbowroom.training.validate import check_length, default_batch_size
     from elbowroom.workbench.callback_registry import from_record
 
-    flag_values = settle_defaults(recipe.defaults, flag_values, options.is_given)
+    flag_values = settle_defaults(recipe.defaults, flag_values, given.__contains__)
     # Defaults are left to the recipe: its default likelihood is another one for tables.
     arguments = {
         name: flag_values[name] for name, argument in recipe.arguments.items() if flag_values[name] != argument.default
@@ -164,24 +183,24 @@ def _prepare(recipe: Recipe, flag_values: dict[str, Any]) -> _Training:
     # Known without the data, which may take long to read.
     check_length(config_from(TrainConfig, flag_values))
     distributed.init_process_group()
-    data = _load_data(flag_values)
+    data = _load_data(flag_values, given)
     for name in ("labels", "factors"):
-        if name in recipe.arguments and not options.is_given(name) and (count := _count_labels(data)):
+        if name in recipe.arguments and name not in given and (count := _count_labels(data)):
             arguments[name] = count
     published = recipe.defaults.get("batch_size")
-    if published and published == flag_values["batch_size"] and not options.is_given("batch_size"):
+    if published and published == flag_values["batch_size"] and "batch_size" not in given:
         flag_values["batch_size"] = default_batch_size(data, published)
     torch.manual_seed(flag_values["seed"])
     callbacks = from_record(callback_records(flag_values))
     model, objective = recipe(data.shape, **arguments)
-    if options.is_given("pairs") and not model.learns_from_pairs:
+    if "pairs" in given and not model.learns_from_pairs:
         raise ValueError(
             f"--pairs is for recipes that learn from pairs, as ada_gvae, and {recipe.name} does not: leave it out"
         )
     return _Training(model, objective, data, config_from(TrainConfig, flag_values), callbacks)
 
 
-def _load_data(flag_values: dict[str, Any]) -> Data:
+def _load_data(flag_values: dict[str, Any], given: Set[str]) -> Data:
     """Load the data as the options say; for a training that starts from a run, coded as that run's."""
     from elbowroom.data import DataConfig, load_data
     from elbowroom.runs.run import Run
@@ -190,12 +209,12 @@ def _load_data(flag_values: dict[str, Any]) -> Data:
     if start is None or Run(start).is_of_diffusers:
         return load_data(flag_values["data"], config_from(DataConfig, flag_values))
     for name in arguments_of(DataConfig):
-        if name != "seed" and options.is_given(name):
+        if name != "seed" and name in given:
             raise ValueError(
                 f"{flag_name(name)} was given with --from {start}, whose record says how data is "
                 f"read: leave {flag_name(name)} out"
             )
-    return Run(start).data(flag_values["data"] if options.is_given("data") else None)
+    return Run(start).data(flag_values["data"] if "data" in given else None)
 
 
 def _count_labels(data: Data) -> int | None:

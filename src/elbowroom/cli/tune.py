@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -109,7 +109,8 @@ def run_search(
     from elbowroom.sweeps.tune import has_begun, tune
     from elbowroom.training.interrupts import hold_signals
 
-    values |= {name: value for name, value in TRIAL_DEFAULTS.items() if not options.is_given(name)}
+    given = options.given_options()
+    values |= {name: value for name, value in TRIAL_DEFAULTS.items() if name not in given}
     compare.check_work(values["data"], jobs)
     space: dict[str, Any] = {"recipe": (recipe.name,)}
     space |= {
@@ -118,10 +119,10 @@ def run_search(
     out = out or compare.default_folder("tune", recipe.name, space["data"])
     refuse_run(out)
     if not has_begun(out):
-        require_trainable(compare.check_point, corner_settings(space))
-    work = functools.partial(
-        tune, _train_trial, space, out, trials, metric, options.echo_progress(), search_seed, heartbeat, wait
-    )
+        check = functools.partial(compare.check_point, given, compare.is_here(jobs, cluster))
+        require_trainable(check, corner_settings(space))
+    start, log = functools.partial(_train_trial, given), options.echo_progress()
+    work = functools.partial(tune, start, space, out, trials, metric, log, search_seed, heartbeat, wait)
     if jobs is not None:
         compare.submit_work(_SearchWork(work), out, jobs, cluster, job_options)
         return
@@ -140,8 +141,8 @@ class _SearchWork:
         return self.work().points
 
 
-def _train_trial(recipe: str, callbacks: Sequence[Callback], **flag_values: Any) -> Run:
-    return train.train_from_options(find(recipe), callbacks, **flag_values)
+def _train_trial(given: Set[str], recipe: str, callbacks: Sequence[Callback], **flag_values: Any) -> Run:
+    return train.train_from_options(find(recipe), given, callbacks, **flag_values)
 
 
 def print_search(search: Search, out: str) -> None:

@@ -364,7 +364,7 @@ def division_notes(groups: Sequence[Group]) -> list[str]:
         notes.append("each seed divides the data anew, so the spread over seeds is that of the examples, too")
     if any(fingerprints != of_protocol[0] for of_protocol in divisions.values() for fingerprints in of_protocol):
         notes.append(
-            "the rows are of different seeds, each of which divides the data anew, so their differences are those of "
-            "the examples, too: train them with the same seeds"
+            "the rows are of different seeds, each of which trains on other examples or is evaluated on others, so "
+            "part of their differences is of the examples: train them with the same seeds"
         )
     return notes

@@ -7,17 +7,19 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from elbowroom.evaluation.registry import EvalContext
+from elbowroom.table_shape import TableShape
 
 
 def find_label_views(context: EvalContext) -> tuple[str, ...]:
-    """Return the names of the views that are the classes: of one number, each value of one class and each of another.
+    """Return the names of the views that are the classes: a category, each value of one class and each of another.
 
     Empty for examples of one view. Examples of unknown class and missing views say nothing.
     """
     views = context.model.views
     if views is None:
         return ()
-    pairs: dict[str, set[tuple[float, float]]] = {view.name: set() for view in views.views if view.size == 1}
+    categories = [view.name for view in views.views if isinstance(view.shape, TableShape) and view.size == 1]
+    pairs: dict[str, set[tuple[float, float]]] = {name: set() for name in categories}
     for batch in context.eval_split.batches(context.batch_size):
         for name, parts in views.split(batch.x).items():
             if name in pairs and batch.y is not None:

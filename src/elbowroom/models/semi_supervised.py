@@ -218,13 +218,17 @@ class ClassMarginalDraw(Draw):
         Args:
             beta: the weight of the KL of z within the class; the KL as a whole has that of the draw.
         """
+        self._refuse_free_bits()
         return self.log_px.mean(0) - self.kl_weight * (beta * self.kl_within_class + self.class_kl)
 
     @property
     def weighted_kl(self) -> Tensor:
+        self._refuse_free_bits()
+        return self.kl_weight * self.kl.mean()
+
+    def _refuse_free_bits(self) -> None:
         if self.free_nats:
             raise ValueError("free bits are for continuous latents, and the class is a discrete one: leave them out")
-        return self.kl_weight * self.kl.mean()
 
     @cached_property
     def log_w(self) -> Tensor:

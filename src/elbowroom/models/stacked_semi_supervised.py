@@ -102,7 +102,7 @@ class StackedDraw(ClassMarginalDraw):
             beta: the weight of the KL of z_2 within the class; both KLs as a whole have that of the draw.
             m1_beta: the weight of the KL of z_1 and the prior of M1.
         """
-        self.classes.kl_weight = self.kl_weight
+        self.classes.kl_weight, self.classes.free_nats = self.kl_weight, self.free_nats
         bound_of_m1 = self.features.log_px.mean(0) - self.kl_weight * m1_beta * self.features.kl
         return bound_of_m1 + self.classes.weighted_elbo(beta)
 

@@ -32,6 +32,8 @@ STOPPED_STATES = ("interrupted", "terminated")
 PENDING_STATES = ("training", "failed", "to train", "unfinished", "damaged")
 #: Time between two looks at the points that other processes hold, at most.
 MAX_POLL_S = 2.0
+#: Points that are looked at before a sweep begins, at most.
+MAX_CHECKED = 8
 
 
 @dataclass(frozen=True)
@@ -156,22 +158,26 @@ def settings_to_begin(points: Sequence[SweepPoint]) -> list[Settings]:
 def require_trainable(check: Callable[..., object], points: Iterable[Settings]) -> None:
     """Raise the refusal of the first point, if each is refused; one that can be trained is enough for a sweep to begin.
 
+    Of many points the first :data:`MAX_CHECKED` are looked at, as each reads the data: if others are left, it begins.
+
     Args:
         check: called with the settings of a point; raises a ValueError where no training can begin with them.
         points: the settings of each.
     """
-    refusals: list[ValueError] = []
-    for settings in points:
+    first = None
+    for n, settings in enumerate(points):
+        if n == MAX_CHECKED:
+            return
         try:
             check(**settings)
         except ValueError as error:
-            refusals.append(error)
+            first = first or error.with_traceback(None)  # whose frames hold model and data
         except Exception:  # it is no refusal, and the training keeps it as the error of its point
             return
         else:
             return
-    if refusals:
-        raise refusals[0]
+    if first is not None:
+        raise first
 
 
 def register_points(

@@ -125,7 +125,10 @@ def describe_held_out_bound(model: nn.Module, data: Data, watch: Sequence[str]) 
     if not (isinstance(model, GenerativeModel) and model.is_classifier):
         return None
     hidden = _unknown_share(data.train)
-    others = [name for name in watch if _unknown_share(getattr(data, name)) < hidden]
+    if hidden is None:
+        return None
+    shares = {name: _unknown_share(getattr(data, name)) for name in watch}
+    others = [name for name, share in shares.items() if share is not None and share < hidden]
     if not others:
         return None
     return (
@@ -134,10 +137,10 @@ def describe_held_out_bound(model: nn.Module, data: Data, watch: Sequence[str]) 
     )
 
 
-def _unknown_share(split: Split | None) -> float:
-    """Return the share of examples whose label is not known; 1 where that cannot be told."""
+def _unknown_share(split: Split | None) -> float | None:
+    """Return the share of examples whose label is not known; ``None`` where that cannot be told."""
     y = labels_of(split) if isinstance(split, InMemorySplit | BufferedSplit) else None
     if y is None:
-        return 1.0
+        return None
     is_unknown = y.isnan().reshape(len(y), -1).any(1) if y.is_floating_point() else y.reshape(len(y), -1).lt(0).any(1)
     return float(is_unknown.double().mean())

@@ -54,12 +54,13 @@ def check_sampler(name: str | None, model: nn.Module, data: Data) -> None:
         return
     parse_fitted(name)
     if isinstance(model, GenerativeModel):
-        check_fit(model, name, _count_training_examples(data))
+        check_fit(model, name, _count_encoded_examples(data))
 
 
-def _count_training_examples(data: Data) -> int | None:
+def _count_encoded_examples(data: Data) -> int | None:
+    """Return how many training examples a sampler is fitted to at most; None where it is not known."""
     size: int | None = data.protocol.get("sizes", {}).get("train")
-    return size
+    return None if size is None else min(MAX_EXAMPLES, size)
 
 
 def fit_final_sampler(state: State) -> None:
@@ -105,7 +106,7 @@ def _default_sampler(state: State, model: GenerativeModel) -> str:
     """Return the default sampler: of codes an autoregressive one; of few examples one normal."""
     if model.quantizer is not None:
         return DEFAULT_OF_SEQUENCES if model.quantizer.space is None else DEFAULT_OF_MAPS
-    size = _count_training_examples(state[DATA])
+    size = _count_encoded_examples(state[DATA])
     least = MIN_EXAMPLES_PER_DIMENSION * min(math.prod(model.latent_shape), MAX_COMPONENTS)
     return SAMPLER_OF_FEW if size is not None and size < least else DEFAULT_SAMPLER
 

@@ -49,6 +49,7 @@ from elbowroom.training.state import (
     STOP,
     State,
 )
+from elbowroom.training.trial import require_effect
 from elbowroom.training.validate import check_settings, default_batch_size, describe_held_out_bound
 from elbowroom.workbench.callback_registry import from_record, to_record
 from elbowroom.workbench.continuation import lengthen, start_from
@@ -199,6 +200,7 @@ def fit(
     }
     name = f"{origin.recipe if origin else type(model).__name__.lower()}-{data.name}"
     initialize_from_data(model, data.train, config.seed)
+    require_effect(model, objective, data, callbacks)
     state = _initial_state(model, objective, data, training)
     path = distributed.broadcast_object(Path(out or next_path(name)))
     state[RUN] = run = _open_run(path, record, overwrite)
@@ -206,14 +208,20 @@ def fit(
         return _train(state, run.record["training"], own)
 
 
-def check_fit(model: GenerativeModel | nn.Module, objective: Term, data: Data | Any, config: TrainConfig) -> None:
-    """Raise the ValueError by which :func:`fit` would refuse these before its first step.
+def check_fit(
+    model: GenerativeModel | nn.Module,
+    objective: Term,
+    data: Data | Any,
+    config: TrainConfig,
+    callbacks: Sequence[Callback] = (),
+) -> None:
+    """Raise the ValueError by which :func:`fit` would refuse these before its first step, on a machine with the device.
 
     The model takes the weights that it is to start from, and is frozen as the settings say: make another for the
     training.
     """
-    _prepare(model, objective, data, config, None)
-    devices.resolve(config.device)
+    data, _ = _prepare(model, objective, data, config, None)
+    require_effect(model, objective, data, callbacks)
 
 
 def _prepare(

@@ -78,6 +78,20 @@ def test_examples_whose_class_is_not_known_are_left_out(data):
     assert (metrics["a_to_b"].value, metrics["a_to_b"].examples) == (1, len(y) // 2)
 
 
+@pytest.mark.parametrize("hide", ["labels", "views"])
+def test_without_an_example_to_judge_by_it_is_undefined(data, hide):
+    x, y = data.test.x.clone(), data.test.y.clone()
+    if hide == "labels":
+        y[:] = -1
+    else:
+        x[:, :4] = torch.nan
+    metrics = er.evaluate(
+        make_model(data.shape), dataclasses.replace(data, test=InMemorySplit(x, y)), samples=3, metrics="views"
+    )
+    words = {"labels": "no label is known", "views": "no example of known label has the given view"}[hide]
+    assert (metrics["a_to_b"].value, metrics["a_to_b"].note) == (None, words)
+
+
 class ReadDigit(torch.nn.Module):
     """An encoder to the class one-hot, by the last number of an example alone, which is the view of the class."""
 

@@ -161,3 +161,20 @@ def test_one_of_ones_own_is_taken_by_name() -> None:
         assert model.codebook.shape == (9, 2)
     finally:
         del QUANTIZERS["ternary"]
+
+
+@pytest.mark.parametrize(
+    ("name", "is_scalar"),
+    [
+        ("codebook:8", False),
+        ("residual:8x3", False),
+        ("shared-residual:8x3", False),
+        ("product:8x3", True),
+        ("fsq:3,3,3", True),
+        ("lfq:3", True),
+        ("scalars:3x4", True),
+    ],
+)
+def test_numbers_that_are_chosen_one_by_one(name: str, is_scalar: bool) -> None:
+    """Of three numbers and three sub-indices, those of a residual quantizer are of sums."""
+    assert er.quantizer(name, 2, dim=3).is_scalar == is_scalar

@@ -9,8 +9,9 @@ import elbowroom as er
 from elbowroom.training import state
 from elbowroom.training.callback import CallbackList
 from elbowroom.training.step import Step
+from elbowroom.training.trial import require_effect
 from tests.tiny_recipes import make_tiny
-from tests.training.helpers import small_model, train
+from tests.training.helpers import assert_same_tensors, small_model, train
 
 
 def test_warmup_weights(digits, tmp_path):
@@ -64,18 +65,25 @@ WITHOUT_DIMENSIONS = ("avb", "t3_vae")
 
 @pytest.mark.parametrize(
     ("recipe", "callback", "words"),
-    [(name, er.Warmup(0.5), "a KL warm-up weighs the KL, and this objective has none") for name in WITHOUT_KL]
-    + [(name, er.FreeBits(0.5), "free bits change a KL") for name in WITHOUT_KL + WITHOUT_DIMENSIONS],
+    [(name, er.Warmup(0.5), "no term of this objective is weighed by a KL warm-up") for name in WITHOUT_KL]
+    + [(name, er.FreeBits(0.5), "no term of this objective has free bits") for name in WITHOUT_KL + WITHOUT_DIMENSIONS]
+    + [(name, er.FreeBits(0.5), "free bits are for continuous latents") for name in ("m2", "m1_m2")],
 )
-def test_what_would_change_nothing_is_refused_and_leaves_no_run(digits, recipe, callback, words, tmp_path):
-    model, objective = make_tiny(recipe)
+def test_what_would_change_nothing_is_refused_before_anything_is_lost(digits, recipe, callback, words, tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "recipe.json").write_text("{}")
+    settings = {"steps": 1, "out": tmp_path / "run", "overwrite": True, "watch": (), "sampler": "none"}
     with pytest.raises(ValueError, match=words):
-        er.fit(model, objective, digits, steps=1, callbacks=[callback], out=tmp_path / "run", watch=(), sampler="none")
-    assert not (tmp_path / "run").exists()
+        er.fit(*make_tiny(recipe), digits, callbacks=[callback], **settings)
+    assert (tmp_path / "run" / "recipe.json").read_text() == "{}"
 
 
-@pytest.mark.parametrize("recipe", ["vae", "avb", "t3_vae", "telbo", "hierarchical_vae", "vq_vae", "m2"])
-def test_a_warmup_that_changes_something_is_trained(digits, recipe, tmp_path):
-    settings = {"steps": 2, "watch": (), "sampler": "none", "out": tmp_path / "run"}
-    run = er.fit(*make_tiny(recipe), digits, callbacks=[er.Warmup(0.5)], **settings)
-    assert run.state == "finished"
+@pytest.mark.parametrize("recipe", ["vae", "avb", "t3_vae", "telbo", "hierarchical_vae", "vq_vae", "m2", "ada_gvae"])
+def test_looking_for_an_effect_changes_no_model_and_draws_no_noise(digits, recipe):
+    model, objective = make_tiny(recipe)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    data = er.load_data("shapes", resize=8, examples=100) if model.learns_from_pairs else digits
+    state_of_rng = torch.get_rng_state()
+    require_effect(model, objective, data, [er.Warmup(0.5)])
+    assert torch.equal(torch.get_rng_state(), state_of_rng)
+    assert_same_tensors(dict(model.state_dict()), before)

@@ -75,10 +75,15 @@ def _coherence(context: EvalContext, views: ViewShape) -> dict[str, Metric]:
     train = freeze(context.data.train, context.seed).to(device)
     classifiers = _fit_classifiers(_join(random_batches(train, MAX_TRAIN_EXAMPLES, context.seed)), views)
     batch = _join(context.eval_split.batches(context.batch_size))
-    y, how, found = batch.y, "linear classifiers of the data's views", {}
+    y, how = batch.y, "linear classifiers of the data's views"
+    found: dict[str, Metric] = {}
     assert y is not None
     for given in views.names:
         known = ~views.keep(batch.x, [given]).isnan().all(-1) & (y >= 0)
+        if not known.any():
+            notes = {f"{given}_to_{name}": "no example of known label has the given view" for name in views.names}
+            found |= {pair: Metric(None, "share", "", note=note) for pair, note in notes.items() if pair in names}
+            continue
         predicted = _predict(classifiers, context.model.reconstruct(views.keep(batch.x[known], [given])), views)
         for name in views.names:
             if name != given:
@@ -92,6 +97,8 @@ def _why_undefined(context: EvalContext) -> str:
     y = context.eval_split.first(1).y
     if y is None or y.dim() > 1 or y.is_floating_point():
         return "the data has no classes"
+    if not any((batch.y >= 0).any() for batch in context.eval_split.batches(context.batch_size) if batch.y is not None):
+        return "no label is known"
     if context.includes_train:
         return "the classifiers are fitted to the training split: choose another split"
     return ""

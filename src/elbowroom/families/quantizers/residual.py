@@ -69,6 +69,10 @@ class ResidualQuantizer(Quantizer):
         )
 
     @property
+    def is_scalar(self) -> bool:
+        return False  # a code is a sum of entries, however many stages and numbers there are
+
+    @property
     def stage_books(self) -> Sequence[Codebook]:
         """The codebook of each stage."""
         books = cast("list[Codebook]", list(self.books))

@@ -4,19 +4,8 @@ from __future__ import annotations
 
 import warnings
 
-from elbowroom.models.draw import Draw
 from elbowroom.training.callback import Callback
 from elbowroom.training.state import DRAW, MODEL, STEP, STEPS, State
-
-
-def _require_use(state: State, setting: str, advice: str) -> None:
-    """Raise a ValueError at the first step of a training in which no term has asked for a setting of the draw.
-
-    What a module of one's own returns instead of a draw keeps no account.
-    """
-    draw = state[DRAW]
-    if state[STEP] == 0 and isinstance(draw, Draw) and setting not in draw.settings_in_use:
-        raise ValueError(advice)
 
 
 class Warmup(Callback):
@@ -31,8 +20,12 @@ class Warmup(Callback):
         cycles: how often it starts again.
 
     Raises:
-        ValueError: a fraction outside (0, 1], fewer than one step or cycle. At the first step: an objective without KL.
+        ValueError: a fraction outside (0, 1], fewer than one step or cycle; in a training, an objective that is the
+            same with it.
     """
+
+    setting = "kl_weight"
+    advice = "no term of this objective is weighed by a KL warm-up, which would change nothing: leave it out"
 
     def __init__(self, fraction: float = 0.2, steps: int | None = None, cycles: int = 1) -> None:
         if not 0 < fraction <= 1:
@@ -60,9 +53,6 @@ class Warmup(Callback):
         if state[MODEL].training:
             state[DRAW].kl_weight = self.weight(state[STEP], state[STEPS])
 
-    def backward(self, state: State) -> None:
-        _require_use(state, "kl_weight", "a KL warm-up weighs the KL, and this objective has none: leave it out")
-
 
 class FreeBits(Callback):
     r"""Free bits: no KL is charged for the first nats of each latent dimension.
@@ -75,8 +65,12 @@ class FreeBits(Callback):
         nats: :math:`\lambda`, per dimension.
 
     Raises:
-        ValueError: nats not above 0. At the first step: an objective without a KL, or one that does not factorise.
+        ValueError: nats not above 0; in a training, an objective that is the same with them, or a KL that does not
+            factorise over the dimensions.
     """
+
+    setting = "free_nats"
+    advice = "no term of this objective has free bits, which would change nothing: leave them out"
 
     def __init__(self, nats: float) -> None:
         if not nats > 0:
@@ -85,6 +79,3 @@ class FreeBits(Callback):
 
     def forward(self, state: State) -> None:
         state[DRAW].free_nats = self.nats
-
-    def backward(self, state: State) -> None:
-        _require_use(state, "free_nats", "free bits change a KL, and this objective has none: leave them out")
