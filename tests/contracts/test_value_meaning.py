@@ -62,7 +62,7 @@ def test_the_range_that_is_asked_for_is_the_range(tmp_path, source):
     values = MEANINGS["floats of both signs"].values
     data = load_data(SOURCES[source](tmp_path, values), value_range=(-1, 1), **WHOLE)
     assert np.allclose(data.train.first(N).x[:, 0], (values + 1) / 2, atol=1e-6)
-    with pytest.raises(ValueError, match=r"has the value .* from 0 to 0.5 \(value_range\)"):
+    with pytest.raises(ValueError, match=r"has the value .* to be from 0 to 0.5: bring all"):
         load_data(SOURCES[source](tmp_path, np.abs(values)), value_range="0,0.5", **WHOLE).train.first(N)
 
 

@@ -178,9 +178,8 @@ class ValueCoding:
         if not outside.size:
             return f"has values that are not whole, and the others are whole from 0 to {high:g}: save all of them alike"
         return (
-            f"has the value {outside[0]:g}, and the values are from {low:g} to {high:g}, by those looked at or as they "
-            "were in training: bring all to these limits, or to train on them give others by value_range=(low, high), "
-            "which is train --value-range LOW,HIGH"
+            f"has the value {outside[0]:g}, and the values are to be from {low:g} to {high:g}: bring all to these "
+            "limits, or train with others, by value_range=(low, high), on the command line --value-range LOW,HIGH"
         )
 
     @property
