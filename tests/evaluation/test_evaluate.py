@@ -28,7 +28,7 @@ def test_data_that_does_not_fit_the_model_is_an_error(digits, tmp_path):
     run = er.fit(model, objective, digits, steps=2, out=tmp_path / "run", device="cpu")
     for evaluated in (model, run):
         # by the record 0 to 255 are the values of black and white
-        with pytest.raises(ValueError, match="has the value -3, and the values are from 0 to 255"):
+        with pytest.raises(ValueError, match="has the value -3, and the values are to be from 0 to 255"):
             er.evaluate(evaluated, np.full((50, 8, 8), -3.0), split="train")
         with pytest.raises(ValueError, match="the model was made for 1x8x8"):
             er.evaluate(evaluated, np.zeros((50, 9, 9)), split="train")

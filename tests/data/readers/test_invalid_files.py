@@ -34,11 +34,11 @@ def invalid_files(folder):
     bits = np.zeros((3000, 4), dtype=np.uint8)
     bits[1000, 1] = 9
     np.save(at("bits.npy"), bits)
-    yield "bits.npy", r"row 1000 of bits.npy has the value 9, and the values are from 0 to 1"
+    yield "bits.npy", r"row 1000 of bits.npy has the value 9, and the values are to be from 0 to 1"
     wide = np.full((3000, 2, 2), 99)
     wide[1000, 1, 1] = -3
     np.save(at("wide.npy"), wide)
-    yield "wide.npy", "row 1000 of wide.npy has the value -3, and the values are from 0 to 255"
+    yield "wide.npy", "row 1000 of wide.npy has the value -3, and the values are to be from 0 to 255"
     np.save(at("cut.npy"), x)
     at("cut.npy").write_bytes(at("cut.npy").read_bytes()[:1000])
     yield "cut.npy", "cut.npy is not a whole .npy file .* fetch it again"
