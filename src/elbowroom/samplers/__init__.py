@@ -17,7 +17,7 @@ from elbowroom.samplers.storage import (
     sampler_path,
     save_sampler,
 )
-from elbowroom.samplers.training_latents import check_fit, fit_to_model, limit_steps
+from elbowroom.samplers.training_latents import fit_to_model, limit_steps, require_fittable
 
 __all__ = [
     "NO_SAMPLER",
@@ -25,7 +25,6 @@ __all__ = [
     "SAMPLERS",
     "LatentDensity",
     "Sampler",
-    "check_fit",
     "current_samplers",
     "declared_sampler",
     "default_sampler",
@@ -39,6 +38,7 @@ __all__ = [
     "load_sampler",
     "load_with_sampler",
     "parse",
+    "require_fittable",
     "sampler_path",
     "sampling_model",
     "save_sampler",

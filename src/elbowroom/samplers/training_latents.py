@@ -121,7 +121,7 @@ def check_latents(model: GenerativeModel, name: str) -> None:
         raise ValueError(f"sampler '{name}' needs {sampler.needs}, which this model has not: take one of {fitting}")
 
 
-def check_fit(model: GenerativeModel, name: str, n: int | None) -> None:
+def require_fittable(model: GenerativeModel, name: str, n: int | None) -> None:
     """Raise a ValueError where a sampler cannot be fitted to a model, which need not be trained yet.
 
     Args:

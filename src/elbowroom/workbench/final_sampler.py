@@ -15,12 +15,12 @@ from elbowroom.models.base import GenerativeModel
 from elbowroom.samplers import (
     NO_SAMPLER,
     PRIOR,
-    check_fit,
     declared_sampler,
     default_sampler,
     fit_to_model,
     full_name,
     limit_steps,
+    require_fittable,
     sampling_model,
     save_sampler,
 )
@@ -54,7 +54,7 @@ def check_sampler(name: str | None, model: nn.Module, data: Data) -> None:
         return
     parse_fitted(name)
     if isinstance(model, GenerativeModel):
-        check_fit(model, name, _count_encoded_examples(data))
+        require_fittable(model, name, _count_encoded_examples(data))
 
 
 def _count_encoded_examples(data: Data) -> int | None:

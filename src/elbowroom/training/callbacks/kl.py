@@ -24,6 +24,7 @@ class Warmup(Callback):
             same with it.
     """
 
+    #: What it sets of a draw, and what is said where no term asks the draw for it.
     setting = "kl_weight"
     advice = "no term of this objective is weighed by a KL warm-up, which would change nothing: leave it out"
 
@@ -69,6 +70,7 @@ class FreeBits(Callback):
             factorise over the dimensions.
     """
 
+    #: What it sets of a draw, and what is said where no term asks the draw for it.
     setting = "free_nats"
     advice = "no term of this objective has free bits, which would change nothing: leave them out"
 
