@@ -23,6 +23,9 @@ def aae(
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The adversarial autoencoder: a critic tells latents from draws of the prior, which the encoder prevents.
 
+    Minimized: ``−log p(x|z) + weight softplus(−D(z))`` by encoder and decoder, with ``z = e(x)``, and
+    ``½ (softplus(−D(z')) + softplus(D(z)))`` by the critic D, with z' from p(z).
+
     Args:
         latent: size of the latent z
         weight: of the adversarial loss; 0 is the autoencoder
@@ -45,6 +48,9 @@ def wae_gan(
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The Wasserstein autoencoder with a critic on latents: aae with squared error, and its weight.
 
+    Minimized: ``½ ‖x − μ(z)‖² + weight softplus(−D(z))`` and a constant with gaussian:1, with ``z = e(x)`` and μ(z) the
+    mean of p(x|z), and D trained as in aae.
+
     Args:
         weight: of the adversarial loss: half the paper's lambda of 10, as gaussian:1 has half the squared error
         critic: widths of the critic's hidden layers
@@ -63,6 +69,10 @@ def vae_gan(
     **rest: Any,
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The VAE-GAN: reconstructions are compared in features of a critic, which tells examples from what is decoded.
+
+    Minimized: ``KL(q(z|x) ‖ p(z)) + similarity d`` by the encoder, ``γ similarity d + softplus(−D(x'))`` by the
+    decoder, and ``½ (softplus(−D(x)) + softplus(D(x')))`` by the critic D, with ``d = E_q[½ ‖f(x) − f(μ(z))‖²]``, f its
+    last hidden layer, μ(z) the mean of p(x|z), and x' reconstructions and samples, over which losses are averaged.
 
     The scale of p(x|z), where it has one, is not trained, so that ELBO and likelihoods are those of a fixed one.
 
@@ -91,6 +101,10 @@ def intro_vae(
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The IntroVAE: the encoder keeps decoded examples a margin away from the prior, and the decoder brings them near.
 
+    Minimized: ``beta_rec R + KL(q(z|x) ‖ p(z)) + α Σ_x' max(0, margin − KL(q(z|x') ‖ p(z)))`` by the encoder and
+    ``beta_rec R + α Σ_x' KL(q(z|x') ‖ p(z))`` by the decoder, with ``R = −E_q[log p(x|z)]`` and x' a reconstruction and
+    a sample.
+
     Args:
         alpha: weight of what each does against the other; 0 is the VAE with beta_rec as weight of reconstructions
         margin: the KL that the encoder is to give decoded examples, in nats: above that of examples with alpha 0,
@@ -118,6 +132,10 @@ def soft_intro_vae(
     **rest: Any,
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The Soft-IntroVAE: the encoder finds decoded examples improbable, and the decoder makes it find them probable.
+
+    Minimized: ``beta_rec R + beta_kl KL(q(z|x) ‖ p(z)) + weight D/4 Σ_x' exp(−2/D (beta_rec ℓ(x') + beta_neg KL(q(z|x')
+    ‖ p(z))))`` by the encoder and ``beta_rec R + weight beta_kl ½ Σ_x' KL(q(z|x') ‖ p(z))`` by the decoder, with
+    ``R = −E_q[log p(x|z)]``, x' a reconstruction and a sample, ℓ its reconstruction loss and D its number of values.
 
     Args:
         weight: of what each does against the other; 0 is the VAE with the weights beta_rec and beta_kl
@@ -153,6 +171,10 @@ def vqgan(
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The VQ-VAE on a map of codes, with perceptual error and a critic of patches.
 
+    Minimized: ``−log p(x|z) − log p(i) + commitment ‖e(x) − sg[z]‖² + perceptual n ‖f(x) − f(μ(z))‖² − adversarial λ
+    D(μ(z))``, and ``½ (max(0, 1 − D(x)) + max(0, 1 + D(μ(z))))`` by the critic D, with z the codes of indices i, n
+    values of x, features f, μ(z) the mean of p(x|z), and λ the ratio of gradients.
+
     Args:
         network: of encoder and decoder: kl, conv, residual, deep
         size: of the network: channels double from 16 (s), 32 (m), 64 (l)
@@ -184,6 +206,10 @@ def avb(
     critic: tuple[int, ...] = (512, 512),
 ) -> tuple[er.GenerativeModel, er.Term]:
     """Adversarial variational Bayes: a posterior without a density, whose KL a critic of x and z estimates.
+
+    Minimized: ``E_q[T(x, z) − log p(x|z)]`` by encoder and decoder, with ``z = f(x, ε)``, and
+    ``½ (E_q[softplus(−T(x, z))] + E_p(z)[softplus(T(x, z))])`` by the critic T, the best of which is
+    ``log q(z|x) − log p(z)``.
 
     Args:
         latent: size of the latent z

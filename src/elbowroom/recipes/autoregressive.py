@@ -28,6 +28,9 @@ def pixel_vae(
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The PixelVAE: each pixel is given the latent and the pixels above and to the left, by causal convolutions.
 
+    Minimized: ``−E_q[Σ_i log p(x_i|x_<i, z)] + β_t KL(q(z|x) ‖ p(z))``, with pixels i in raster order and β_t growing
+    from 0 to β.
+
     Args:
         latent: size of the latent z
         likelihood: p(x|z), as for vae, of any kind but columns and views
@@ -65,6 +68,9 @@ def made_vae(
     **rest: Any,
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The VAE of rows whose decoder gives each column the latent and the columns before, for synthetic rows.
+
+    Minimized: ``−E_q[Σ_i log p(x_i|x_<i, z)] + β_t KL(q(z|x) ‖ p(z))``, with columns i in their order and β_t growing
+    from 0 to β.
 
     Masked perceptrons (Germain et al. 2015, arXiv 1502.03509), where the paper has causal convolutions of images.
 

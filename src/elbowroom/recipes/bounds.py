@@ -16,6 +16,8 @@ def iwae(
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The importance-weighted autoencoder: the VAE trained on the k-sample bound.
 
+    Minimized: ``−E_q[log (1/k Σ_i p(x, z_i) / q(z_i|x))]``, with z_1 ... z_k from q(z|x).
+
     Args:
         k: samples per example in the bound
         gradient: for the encoder: plain; stl (arXiv 1703.09194, biased for k > 1) or dreg (arXiv 1810.04152), with less
@@ -34,6 +36,8 @@ def miwae(
     **rest: Any,
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The multiply importance-weighted autoencoder: the mean of the k-sample bounds of several groups.
+
+    Minimized: ``−E_q[1/M Σ_m log (1/k Σ_i p(x, z_mi) / q(z_mi|x))]``, with M groups of k draws from q(z|x).
 
     Args:
         k: samples per example and group
@@ -54,6 +58,9 @@ def piwae(
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The partially importance-weighted autoencoder: the encoder is trained as miwae's, decoder and prior as iwae's.
 
+    Minimized: ``−E_q[1/M Σ_m log (1/k Σ_i w_mi)]`` by the encoder and ``−E_q[log (1/(M k) Σ_m Σ_i w_mi)]`` by decoder
+    and prior, with ``w_mi = p(x, z_mi) / q(z_mi|x)`` of M groups of k draws.
+
     Args:
         k: samples per example and group in the encoder's bound; the decoder's has k times groups
         groups: whose bounds are averaged for the encoder, M in the paper
@@ -67,6 +74,8 @@ def piwae(
 @recipe("Rainforth et al. 2018, arXiv 1802.04537", extends=vae, without=("beta",))
 def ciwae(shape: tuple[int, ...], k: int = 64, mix: UnitFloat = 0.5, **rest: Any) -> tuple[er.GenerativeModel, er.Term]:
     """The combination importance-weighted autoencoder: a weighted mean of the ELBO and the k-sample bound.
+
+    Minimized: ``mix (−E_q[log p(x|z)] + KL(q(z|x) ‖ p(z))) − (1 − mix) E_q[log (1/k Σ_i p(x, z_i) / q(z_i|x))]``.
 
     Args:
         k: samples per example in both bounds
@@ -85,6 +94,8 @@ def renyi_vae(
     **rest: Any,
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The VAE trained on the variational Rényi bound of order alpha.
+
+    Minimized: ``−1/(1 − α) E_q[log (1/k Σ_i (p(x, z_i) / q(z_i|x))^(1 − α))]``, with z_1 ... z_k from q(z|x).
 
     Args:
         alpha: order: 1 is the vae with its KL estimated, 0 iwae; below 0 the largest weights count the more, and the

@@ -24,6 +24,9 @@ def vade(
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The VAE that clusters: each component of its mixture prior is a cluster (VaDE).
 
+    Minimized: ``−E_q[log p(x|z)] + β E_q[log q(z|x) − log p(z)]``, with ``p(z) = Σ_c π_c N(z; μ_c, σ_c²)``. The cluster
+    c is summed out, where the paper infers it.
+
     Args:
         latent: size of the latent z
         hidden: widths of the encoder's hidden layers (mlp); if not given, the paper's 500, 500, 2000

@@ -28,6 +28,9 @@ def cvae(
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The conditional VAE: encoder, decoder and, if learned, prior take the label or the attributes.
 
+    Minimized: ``−E_q[log p(x|z, c)] + KL(q(z|x, c) ‖ p(z|c))``, with c the label or the attributes, and z from q(z|x,
+    c).
+
     Args:
         latent: size of the latent z
         hidden: widths of the encoder's hidden layers (mlp); the decoder mirrors them
@@ -65,6 +68,8 @@ def conv_cvae(
     prior: Literal["standard", "learned"] = "learned",
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The convolutional conditional VAE, for images and series of any size with a label or attributes.
+
+    Minimized: ``−E_q[log p(x|z, c)] + KL(q(z|x, c) ‖ p(z|c))``, as cvae, with convolutions in q and in p(x|z, c).
 
     Args:
         latent: size of the latent z
@@ -112,6 +117,10 @@ def m2(
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The semi-supervised VAE (M2): the class is a latent, summed over where its label is unknown.
 
+    Minimized: ``−(1 − share) U(x) − share L(x, y) − weight log q(y|x) + floor_weight Σ_y max(0, log τ − log q(y|x))``,
+    with ``L(x, y) = E_q[log p(x|y, z)] + log p(y) − β_t KL(q(z|x, y) ‖ p(z))`` where y is known,
+    ``U(x) = Σ_y q(y|x) L(x, y) + H(q(y|x))`` where it is not, and β_t falling from β to 1.
+
     Deviation from the paper: beta and floor_weight, without which few labels teach it less than the classifier alone.
 
     Args:
@@ -155,6 +164,10 @@ def m1_m2(
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The stacked semi-supervised VAE (M1+M2): a VAE, and M2 of its latents, trained side by side.
 
+    Minimized: ``−E_q[log p(x|z_1) + B(z_1)] + m1_beta KL(q(z_1|x) ‖ p(z_1)) − weight log q(y|z_1)``, with z_1 from
+    q(z_1|x), and B the bound of m2 at β = 1, L(z_1, y) or U(z_1), to which z_1 is a constant; share weighs both as
+    there.
+
     Deviation from the paper: m1_beta, without which few labels need many more steps, and a larger weight.
 
     Args:
@@ -190,6 +203,10 @@ def ccvae(
     **rest: Any,
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The CCVAE: each label has a latent of its own, which captures its characteristics, as far as labels are known.
+
+    Minimized: ``−E_q[r (log p(x|z) + log p(z) − log q(z|x))] − weight log q(y|x)``, with ``r = q(y|z) / q(y|x)``, a
+    constant to the gradient, ``q(y|x) = E_q[q(y|z)]`` and ``p(z) = Σ_y p(y) p(z|y)``; without a label r is 1 and the
+    second term 0.
 
     Args:
         latent: size of the latent z; the first ones are of the labels

@@ -21,6 +21,8 @@ def conv_vae(
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The convolutional VAE, for images and series of any size: vae with convolutions and other defaults.
 
+    Minimized: ``−E_q[log p(x|z)] + β KL(q(z|x) ‖ p(z))``, with convolutions in q(z|x) and p(x|z).
+
     Args:
         latent: size of the latent z
         network: of encoder and decoder: mlp, conv, residual, deep, kl, auto, your own: 'elbowroom networks' lists them
@@ -41,6 +43,8 @@ def strided_vae(
     beta: NonNegativeFloat = 1.0,
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The VAE with PyTorch-VAE's strided convolutions, whose checkpoints it takes: 'elbowroom import'.
+
+    Minimized: ``−E_q[log p(x|z)] + β KL(q(z|x) ‖ p(z))``, with strided convolutions in q(z|x) and p(x|z).
 
     Args:
         latent: size of the latent z

@@ -32,6 +32,10 @@ def count_vae(
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The VAE of counts, such as those of genes in cells, with library size and batches (scVI).
 
+    Minimized: ``−E_q[Σ_g log p(x_g|z)] + KL(q(z|x) ‖ p(z))``, with
+    ``p(x_g|z) = π_g [x_g = 0] + (1 − π_g) NB(x_g; l ρ_g, θ_g)``, π and the softmax ρ functions of z, and
+    ``l = Σ_g x_g``.
+
     Args:
         latent: size of the latent z
         hidden: widths of the encoder's hidden layers (mlp); the decoder mirrors them
@@ -73,6 +77,9 @@ def mult_vae(
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The VAE of bags of items, such as what a user has seen, for recommendation: multinomial, weak KL (Mult-VAE).
 
+    Minimized: ``−E_q[Σ_i x_i log π_i(z)] + β_t KL(q(z|x) ‖ p(z))`` and a constant of x, with π(z) the softmax of the
+    decoder, and β_t growing from 0 to β.
+
     Args:
         latent: size of the latent z
         hidden: widths of the encoder's hidden layers; the decoder mirrors them
@@ -113,6 +120,9 @@ def rec_vae(
 ) -> tuple[er.GenerativeModel, er.Term]:
     """RecVAE, for recommendation: a prior that holds the last posterior, and a KL for each item.
 
+    Minimized: ``−E_q[log p(x|z)] + γ n KL(q(z|x) ‖ p(z|x))`` by the encoder, with ``n = Σ_i x_i`` and
+    ``p(z_d|x) = 0.15 N(0, 1) + 0.75 q_old(z_d|x) + 0.1 N(0, e^10)``, and ``−E_q[log p(x|z)]`` by the decoder.
+
     Deviation: encoder and decoder see the same draw, where the paper trains the decoder in phases of its own, without
     dropout.
 
@@ -151,6 +161,8 @@ def nvdm(
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The neural variational document model: an encoder of bags of words, and an affine decoder of their logits.
 
+    Minimized: ``−E_q[Σ_i x_i log softmax(R z + b)_i] + β KL(q(z|x) ‖ p(z))`` and a constant of x, with words i.
+
     Encoder and decoder are trained together, where the paper alternates between them.
 
     Args:
@@ -178,6 +190,9 @@ def prod_lda(
     likelihood: str = "multinomial",
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The topic model whose words come from a product of topics (ProdLDA), for bags of words.
+
+    Minimized: ``−E_q[Σ_i x_i log softmax(BN(θ W))_i] + KL(q(z|x) ‖ p(z))`` and a constant of x, with
+    ``θ = softmax(z)``, BN a batch normalization, and ``p(z) = N(0, (1 − 1/K) / concentration I)`` of K topics.
 
     Deviation from the paper: a concentration of 1, where it has 0.02, and five times its learning rate.
 

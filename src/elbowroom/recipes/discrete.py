@@ -37,6 +37,9 @@ def cat_vae(
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The categorical VAE: categories as latents, drawn by Gumbel-softmax in training.
 
+    Minimized: ``−E[log p(x|z)] + β Σ_j (log C − H(q(y_j|x)))`` over categories y_j of C classes, with
+    ``z_j = softmax((log q(y_j|x) + g_j) / τ_t)``, g_j from a Gumbel, and τ_t falling with the steps.
+
     Args:
         latent: the number of categories
         classes: of each category
@@ -68,6 +71,9 @@ def joint_vae(
     **rest: Any,
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The JointVAE: numbers and categories side by side, each with a KL that is held at a growing capacity.
+
+    Minimized: ``−E_q[log p(x|z, y)] + γ |KL(q(z|x) ‖ p(z)) − c_t| + γ |KL(q(y|x) ‖ p(y)) − c'_t|``, with z normal, y
+    categories that are relaxed in the draw, mean KLs of the batch, and capacities c_t and c'_t growing from 0.
 
     Args:
         latent: the number of normal latents
@@ -107,6 +113,9 @@ def dvae(
     **rest: Any,
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The discrete VAE of DALL-E: a map of categories as latent, relaxed in training.
+
+    Minimized: ``−E[log p(x|z)] + β_t Σ_j (log C − H(q(y_j|x)))`` over the places j of the map, with C categories in
+    each, ``z_j = softmax((log q(y_j|x) + g_j) / τ_t)``, g_j from a Gumbel, and β_t growing from 0 to β.
 
     Deviations: the prior stays uniform, where the paper trains a transformer on the latents; the temperature falls
     exponentially, not along a cosine; and by default there are 64 categories for small images, where it has 8,192.

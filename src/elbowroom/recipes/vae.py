@@ -26,6 +26,9 @@ def vae(
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The variational autoencoder: diagonal normal posterior, standard normal prior.
 
+    Minimized: ``−E_q[log p(x|z)] + β KL(q(z|x) ‖ p(z))``, at β = 1 the negated ELBO; E_q is the mean over z from
+    q(z|x).
+
     Args:
         latent: size of the latent z
         hidden: widths of the encoder's hidden layers (mlp); the decoder mirrors them; "none" makes both affine
@@ -63,6 +66,9 @@ def autoencoder(
     widths: tuple[int, ...] | None = None,
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The plain autoencoder: a deterministic latent, no prior, reconstruction alone.
+
+    Minimized: ``−log p(x|z)``, with ``z = e(x)`` and e the encoder; if linear, ``½ ‖x − b − V (W x + a)‖²`` and a
+    constant.
 
     Args:
         latent: size of the latent z
