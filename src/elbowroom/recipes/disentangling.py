@@ -14,6 +14,8 @@ from elbowroom.recipes.vae import vae
 def beta_vae(shape: tuple[int, ...], beta: NonNegativeFloat = 4.0, **rest: Any) -> tuple[er.GenerativeModel, er.Term]:
     """The VAE with its KL weighted by beta.
 
+    Minimized: ``−E_q[log p(x|z)] + β KL(q(z|x) ‖ p(z))``.
+
     Args:
         beta: weight of the KL; 1 is the VAE
     """
@@ -28,6 +30,10 @@ def factor_vae(
     **rest: Any,
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The VAE with its total correlation, estimated by a critic, weighted by gamma.
+
+    Minimized: ``−E_q[log p(x|z)] + β KL(q(z|x) ‖ p(z)) + γ E_q[D(z)]``, with the critic
+    ``D(z) ≈ log q(z) − Σ_j log q(z_j)``, which minimizes ``½ (softplus(−D(z)) + softplus(D(z')))``, z' the latents of a
+    batch with each number shuffled.
 
     The critic has six layers as the paper says, its output among them; disentanglement_lib's has six hidden ones.
 
@@ -49,6 +55,9 @@ def beta_tc_vae(
     **rest: Any,
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The beta-TC-VAE: the VAE with the total correlation alone, a part of its KL, weighted by beta.
+
+    Minimized: ``−E_q[log p(x|z)] + E[log q(z|x) − log q(z)] + β E[log q(z) − Σ_j log q(z_j)] + E[Σ_j log q(z_j) − log
+    p(z)]``, with ``q(z) = 1/N Σ_n q(z|x_n)``, estimated from the batch.
 
     Args:
         beta: weight of the total correlation; 1 is the VAE with its KL estimated
@@ -72,6 +81,9 @@ def hfvae(
     **rest: Any,
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The hierarchically factorized VAE: weights for the correlation between groups of latents and within them.
+
+    Minimized: ``−E_q[log p(x|z)] + α E[log q(z|x) − log q(z)] + β E[log q(z) − Σ_g log q(z_g)] + γ E[Σ_g log q(z_g) −
+    Σ_j log q(z_j)] + E[Σ_j log q(z_j) − log p(z)]``, with groups g of numbers j and ``q(z) = 1/N Σ_n q(z|x_n)``.
 
     The weights are chosen by us.
 
@@ -106,6 +118,9 @@ def dip_vae(
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The DIP-VAE, I or II: the VAE whose latents are drawn to a covariance of one.
 
+    Minimized: ``−E_q[log p(x|z)] + β KL(q(z|x) ‖ p(z)) + weight (Σ_i≠j C_ij² + λ Σ_i (C_ii − 1)²)``, with
+    ``C = Cov[μ(x)]`` and λ = 10 for "i", ``C = Cov[μ(x)] + E[diag σ²(x)]`` and λ = 1 for "ii".
+
     Args:
         kind: "i" for the covariance of posterior means, "ii" for that of the latents
         weight: of squared covariances; that of variances is ten times as large for "i" and the same for "ii", as in the
@@ -127,6 +142,9 @@ def s2_vae(
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The S2-VAE: a beta-VAE whose first latents are drawn to the labels of factors, as far as they are known.
 
+    Minimized: ``−E_q[log p(x|z)] + β KL(q(z|x) ‖ p(z)) − weight Σ_j (v_j log s_j + (1 − v_j) log (1 − s_j))``, with
+    values v_j of the factors, ``s_j = sigmoid(μ_j(x))`` and μ(x) the mean of q(z|x).
+
     The weights are chosen by us, from the ranges of the paper.
 
     Args:
@@ -146,6 +164,9 @@ def triplet_vae(
     shape: tuple[int, ...], weight: NonNegativeFloat = 10.0, margin: float = 1.0, **rest: Any
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The triplet VAE: posterior means of one class lie nearer to each other than to those of another.
+
+    Minimized: ``−E_q[log p(x|z)] + β KL(q(z|x) ‖ p(z)) + weight max(0, ‖μ(x) − μ(x')‖² − ‖μ(x) − μ(x'')‖² + margin)``,
+    with μ(x) the mean of q(z|x), x' another example of the class and x'' one of another.
 
     The weight is chosen by us. The prior stays what it is, so that samples are of no class in particular.
 

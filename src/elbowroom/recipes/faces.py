@@ -32,6 +32,9 @@ def faces(
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The convolutional VAE for portraits: a folder of them, ten minutes of two cores, samples from a fitted mixture.
 
+    Minimized: ``−E_q[log p(x|z)] + β KL(q(z|x) ‖ p(z))``; z of samples is from ``Σ_c π_c N(z; μ_c, Σ_c)``, fitted to
+    the latents afterwards.
+
     Args:
         latent: size of the latent z
         size: of a network of convolutions: channels double from 16 to 128 (s), 32 to 256 (m), 64 to 512 (l)

@@ -43,6 +43,9 @@ def hyperspherical_vae(
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The hyperspherical VAE (S-VAE): latents on the unit sphere, with a uniform prior.
 
+    Minimized: ``−E_q[log p(x|z)] + β KL(q(z|x) ‖ p(z))``, with z of length 1, ``q(z|x) ∝ (1 + μ·z)^κ``, or
+    ``∝ exp(κ μ·z)`` for vmf, and p(z) uniform on the sphere.
+
     Args:
         latent: dimension of the sphere; a point of it has one number more
         posterior: power-spherical (De Cao & Aziz 2020, arXiv 2006.04437), or the paper's vmf, von Mises-Fisher
@@ -63,6 +66,10 @@ def poincare_vae(
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The Poincaré VAE: latents in hyperbolic space, and a decoder whose first layer measures distances in it.
 
+    Minimized: ``−E_q[log p(x|z)] + β KL(q(z|x) ‖ p(z))``, with ``z = exp_μ(σ ε)``, ε from N(0, I), exp_μ along the
+    geodesics from μ(x), and p(z) the same normal about 0; if riemannian, ``q(z|x) ∝ exp(−d(μ, z)² / 2σ²)`` of
+    hyperbolic distances d.
+
     Args:
         latent: dimensions of the ball
         posterior: wrapped or riemannian, the kind of normal of posterior and prior
@@ -78,6 +85,9 @@ def poincare_vae(
 @recipe("Perez Rey, Menkovski & Portegies 2019, arXiv 1901.08991", extends=vae, without=("prior", "posterior"))
 def toroidal_vae(shape: tuple[int, ...], latent: PositiveInt = 10, **rest: Any) -> tuple[er.GenerativeModel, er.Term]:
     """The diffusion VAE on a torus: angles as latents, the heat kernel as posterior, a uniform prior.
+
+    Minimized: ``−E_q[log p(x|z)] + β KL(q(z|x) ‖ p(z))``, with ``q(z|x) = Π_i Σ_m N(z_i + 2πm; μ_i, σ_i²)`` and
+    ``p(z) = Π_i 1/(2π)`` of angles z_i, and p(x|z) of their sines and cosines.
 
     Deviation: on the flat torus the heat kernel is a product of wrapped normals, so draws and the KL are exact, where
     the paper walks at random and expands the kernel for short times; each angle has a time of its own.
@@ -99,6 +109,9 @@ def gamma_vae(
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The VAE with gamma posteriors and a gamma prior: latents of positive numbers.
 
+    Minimized: ``−E_q[log p(x|z)] + β KL(q(z|x) ‖ p(z))``, with ``q(z|x) = Π_i Gamma(z_i; a_i(x), b_i(x))`` and
+    ``p(z) = Π_i Gamma(z_i; prior_shape, prior_rate)``.
+
     Deviation: the gradient of a draw is implicit, torch's, which needs no term for the rejected proposals.
 
     Args:
@@ -118,6 +131,9 @@ def dirichlet_vae(
     shape: tuple[int, ...], latent: PositiveInt = 20, concentration: float = 1.0, **rest: Any
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The Dirichlet VAE: latents are shares that sum to one, with a Dirichlet prior.
+
+    Minimized: ``−E_q[log p(x|z)] + β KL(q(z|x) ‖ p(z))``, with ``q(z|x) = Dir(z; a(x))`` and
+    ``p(z) = Dir(z; concentration)``.
 
     Deviation: the paper draws gamma variables by an approximation of their inverse distribution function; here they
     are exact, with implicit gradients.

@@ -23,6 +23,9 @@ def ladder_vae(
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The ladder VAE: a hierarchy of latents whose posteriors merge a bottom-up and a top-down pass.
 
+    Minimized: ``E_q[−log p(x|z_1) + w_t Σ_l KL(q(z_l|z_(l+1), x) ‖ p(z_l|z_(l+1)))]``, with
+    ``q(z_l|z_(l+1), x) ∝ N(z_l; μ_l(x), σ_l²(x)) p(z_l|z_(l+1))`` below the top, and w_t growing from 0 to 1.
+
     Args:
         latent: size of each latent, the one next to the data first
         hidden: width of the hidden layer for each latent; if not given, the first of the paper's 512, 256, 128, 64, 32
@@ -57,6 +60,10 @@ def biva(
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The bidirectional-inference VAE (BIVA): two latents at each level, one inferred from below and one from above.
 
+    Minimized: ``E_q[−log p(x|z) + w_t (log q(z|x) − log p(z))]``, with ``p(z) = p(z_L) Π_l p(u_l|z_>l) p(d_l|z_>l)``,
+    ``q(z|x) = q(z_L|x, u_<L) Π_l q(u_l|x, u_<l) q(d_l|x, u_<l, z_>l)``, ``z_l = (u_l, d_l)``, and w_t growing from 0 to
+    1.
+
     Args:
         latent: size of the latents of each level, the one next to the data first
         hidden: width of the features of each level; if not given, the first of 512, 256, 128, 64, 32
@@ -86,6 +93,9 @@ def hierarchical_vae(
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The deep hierarchical VAE: latents at every size of a convolutional pyramid, drawn from the top down.
 
+    Minimized: ``E_q[−log p(x|z) + w_t Σ_l KL(q(z_l|z_>l, x) ‖ p(z_l|z_>l))]``, with latents l from the top down, each
+    given those above, and w_t growing from 0 to 1.
+
     Args:
         latent: channels of each latent
         latents: number of latents at each size, the smallest size first; two each if not given
@@ -110,6 +120,9 @@ def nvae(
     warmup: int = 2000,
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The NVAE: the deep hierarchy with depthwise residual cells, each posterior relative to its prior.
+
+    Minimized: ``E_q[−log p(x|z) + w_t Σ_l KL(q(z_l|z_>l, x) ‖ p(z_l|z_>l))]``, with ``p(z_l|z_>l) = N(μ_l, σ_l²)``,
+    ``q(z_l|z_>l, x) = N(μ_l + Δμ_l, (σ_l Δσ_l)²)``, and w_t growing from 0 to 1.
 
     Deviations: no spectral regularization and no flows in the posterior, beside those of the hierarchy. The paper's
     likelihood of colored images is logistic-mixture:10.

@@ -16,6 +16,9 @@ def lagging_vae(
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The VAE whose encoder, lest it lag behind, takes several steps for each of the decoder's at first.
 
+    Minimized: ``−E_q[log p(x|z)] + β KL(q(z|x) ‖ p(z))``, by the encoder at each step, and by the decoder at every
+    inner-th of the first part.
+
     Deviation from the paper: as many steps of the encoder as are given, and not until its bound or the mutual
     information stops rising.
 
@@ -33,6 +36,9 @@ def semi_amortized_vae(
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The semi-amortized VAE: the encoder's posterior is refined for each example by steps up its ELBO.
 
+    Minimized: ``−E_q[log p(x|z)] + β KL(q(z|x) ‖ p(z))``, with ``q = N(μ, σ²)`` the encoder's after steps
+    ``μ ← μ + rate σ² ∇_μ ELBO`` and ``log σ² ← log σ² + rate ∇_(log σ²) ELBO``.
+
     Args:
         refinements: steps of each example, in training and in use; 0 is the vae
         rate: of the steps, in units of the posterior's variance
@@ -47,6 +53,9 @@ def hamiltonian_vae(
     shape: tuple[int, ...], leapfrog: int = 4, step_size: float = 0.05, temper: float = 0.7, **rest: Any
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The Hamiltonian VAE: posterior draws follow the gradient of log p(x, z) for a few leapfrog steps.
+
+    Minimized: ``E[−log p(x|z_K) + β (log q(z_0|x) − ½ ‖g‖² + ½ ‖ρ_K‖² − log p(z_K))]``, with z_K and ρ_K by leapfrog
+    steps from z_0 of q(z|x) and ``ρ_0 = g / √temper``, g from N(0, I).
 
     Args:
         leapfrog: steps, each of which takes a gradient through the decoder; 0 is the vae
@@ -70,6 +79,10 @@ def riemannian_vae(
     **rest: Any,
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The Riemannian Hamiltonian VAE: momenta follow a learned metric of latents, by which it is sampled too (RHVAE).
+
+    Minimized: ``E[−log p(x|z_K) + β (log q(z_0|x) − h_0 + h_K − log p(z_K))]``, with
+    ``h = ½ ρᵀ G⁻¹(z) ρ + ½ log det G(z)`` before the leapfrog steps, and before ρ is heated by 1/√temper, and after
+    them; and ``G⁻¹(z) = Σ_i L_i L_iᵀ exp(−‖z − μ(x_i)‖² / temperature²) + regularization I`` of centroids x_i.
 
     Args:
         centroids: training examples about whose latents the metric is small

@@ -16,6 +16,9 @@ def info_vae(
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The InfoVAE: the KL of each example is traded for the MMD between all latents and the prior.
 
+    Minimized: ``−E_q[log p(x|z)] + (1 − α) KL(q(z|x) ‖ p(z)) + (α + weight − 1) MMD(q(z), p(z))``, with q(z) of the
+    latents of a batch.
+
     Args:
         alpha: weight of the mutual information of example and latent: 0 leaves the KL whole, 1 takes it away
         weight: lambda, the weight of the divergence of all latents from the prior; with alpha 0, 1 is the vae
@@ -37,6 +40,9 @@ def capacity_vae(
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The beta-VAE of controlled capacity: the KL is held at a capacity that grows with the steps.
 
+    Minimized: ``−E_q[log p(x|z)] + γ |KL(q(z|x) ‖ p(z)) − C_t|``, with the mean KL of the batch, and C_t growing from 0
+    to the capacity.
+
     Args:
         latent: size of the latent z
         gamma: weight of the distance of the KL from the capacity
@@ -52,6 +58,8 @@ def denoising_vae(
     shape: tuple[int, ...], masking: float = 0.05, noise: float = 0.0, **rest: Any
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The denoising VAE: in training its encoder sees a corrupted example, and its decoder is scored by the whole one.
+
+    Minimized: ``−E[log p(x|z)] + β KL(q(z|x') ‖ p(z))``, with x' the corrupted example and z from q(z|x').
 
     For every corruption the loss is minus an ELBO of the whole example, whose posterior has seen less.
 

@@ -49,6 +49,10 @@ def autoencoder_kl(
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The autoencoder of latent diffusion: a map of latents, absolute and perceptual error, a critic of patches.
 
+    Minimized: ``−E_q[log p(x|z)] + β KL(q(z|x) ‖ p(z)) + perceptual n ‖f(x) − f(μ(z))‖² − adversarial λ D(μ(z))``, and
+    ``½ (max(0, 1 − D(x)) + max(0, 1 + D(μ(z))))`` by the critic D, with n values of x, features f, μ(z) the mean of
+    p(x|z), and λ the ratio of gradients.
+
     Args:
         channels: of the latent map
         levels: how often the sides of an image halve to those of the map
@@ -80,6 +84,9 @@ def autoencoder_kl(
 @recipe("Kouzelis et al. 2025, arXiv 2502.09509", extends=autoencoder_kl)
 def eq_vae(shape: tuple[int, ...], share: UnitFloat = 0.5, **rest: Any) -> tuple[er.GenerativeModel, er.Term]:
     """The autoencoder of latent diffusion with smoother maps: scaled and rotated latents decode to such images.
+
+    Minimized: ``−(1 − share) E_q[log p(x|z)] − share E_q[n/n_τ log p(τx|τz)] + β KL(q(z|x) ‖ p(z))`` and the further
+    losses of autoencoder_kl, with τ scaling and rotating, and n and n_τ values of x and τx.
 
     Args:
         share: of the reconstruction loss that is that of scaled and rotated examples; 0 is autoencoder_kl

@@ -17,6 +17,9 @@ def logcosh_vae(
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The VAE with the log-cosh loss, as the density whose negative log it is.
 
+    Minimized: ``−E_q[log p(x|z)] + β KL(q(z|x) ‖ p(z))``, with
+    ``log p(x|z) = −Σ_i (1/A log cosh(A (x_i − μ_i(z)) / s) + log s)`` and a constant, s a learned scale.
+
     The loss alone has no scale; here one is learned for all values, which takes the part of the paper's weight.
 
     Args:
@@ -31,6 +34,9 @@ def student_vae(
     shape: tuple[int, ...], likelihood: str = "student-t:predicted", **rest: Any
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The VAE whose values have Student-t errors: robust against outliers.
+
+    Minimized: ``−E_q[log p(x|z)] + β KL(q(z|x) ‖ p(z))``, with ``p(x|z) = Π_i p(x_i|z)`` and
+    ``p(x_i|z) ∝ (1 + (x_i − μ_i)² / (ν_i s_i²))^(−(ν_i + 1)/2)``, μ_i, s_i and ν_i functions of z.
 
     Args:
         likelihood: p(x|z): student-t with its degrees of freedom: a number, learned for all values, or predicted by the
@@ -54,6 +60,9 @@ def t3_vae(
     **network: Any,
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The t³-VAE: Student-t in prior, posterior and errors, and a divergence of powers: for data with outliers.
+
+    Minimized: ``½ (E_q[‖x − μ(z)‖²] / scale² + β (E_q[‖z‖²] − ν C |Σ|^(1/(ν + n + m − 2)) + ν τ²))``, with
+    ``q(z|x) = t(z; μ(x), ν/(ν + n) Σ(x), ν + n)``, n values of x, m of z, ν = df, and constants C and τ.
 
     Samples come from a normal fitted to the latents. The paper draws them where its regularizer is zero, a t that is
     as good as normal where examples have many values; those of the prior lie farther out than the latents do.

@@ -24,6 +24,9 @@ def vaeac(
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The VAE of any values given any others (arbitrary conditioning), trained on random masks, for filling gaps.
 
+    Minimized: ``−E_q[log p(x_h|z, x_v)] + KL(q(z|x, v) ‖ p(z|x_v))``, with v the visible values and h the hidden ones,
+    and z from q(z|x, v).
+
     Perceptrons, where the paper has residual blocks; the decoder sees the visible values, where the paper has skip
     connections from the prior's network; no priors on the parameters of p(z|x). Beside its value a number of a table
     enters in pieces between its bins (Gorishniy, Rubachev & Babenko 2022, arXiv 2203.05556). It trains for some minutes
@@ -48,6 +51,9 @@ def not_miwae(
     shape: tuple[int, ...], k: int = 20, mask: Literal["self", "linear", "mlp"] = "self", **rest: Any
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The importance-weighted autoencoder of values and of which are missing, where these depend on the values.
+
+    Minimized: ``−E_q[log (1/k Σ_i w_i)]``, with ``w_i = p(x_o|z_i) p(s|x_o, x_mi) p(z_i) / q(z_i|x_o)``, o the observed
+    values, s which are there, and x_mi the missing ones from p(x_m|z_i).
 
     Args:
         k: samples per example in the bound
