@@ -68,6 +68,9 @@ def _view_architecture(shape: tuple[int, ...], settings: dict[str, Any]) -> er.A
 def jmvae(shape: tuple[int, ...], alpha: NonNegativeFloat = 0.1, **rest: Any) -> tuple[er.GenerativeModel, er.Term]:
     """The joint multimodal VAE: an encoder of all views, which teaches an encoder of each (JMVAE-kl).
 
+    Minimized: ``−E_q[log p(x|z)] + β KL(q(z|x) ‖ p(z)) + α Σ_v KL(q(z|x) ‖ q(z|x_v))``, with q(z|x) of the encoder of
+    all views and ``p(x|z) = Π_v p(x_v|z)``.
+
     Args:
         alpha: weight of the KL of the joint posterior from that of each view
     """
@@ -80,6 +83,9 @@ def telbo(
     shape: tuple[int, ...], weight: NonNegativeFloat = 1.0, beta: NonNegativeFloat = 1.0, **rest: Any
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The multimodal VAE with a joint encoder and one of each view, trained on the sum of their ELBOs (TELBO).
+
+    Minimized: ``L(x) + weight Σ_v L(x_v)``, with ``L(x) = −E_q[log p(x|z)] + β KL(q(z|x) ‖ p(z))``, q(z|x) of the
+    encoder of all views, q(z|x_v) of that of one, and ``p(x|z) = Π_v p(x_v|z)``.
 
     The ELBOs of single views train their encoders and a learned prior, not the decoders, as in the authors'
     experiments, which also weigh the views' reconstructions; that is left out.
@@ -102,6 +108,9 @@ def jnf(
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The multimodal VAE with a joint encoder, whose posterior a normalizing flow of each view learns (JNF).
 
+    Minimized: ``−E_q[log p(x|z)] + β KL(q(z|x) ‖ p(z)) − E_q[Σ_v log q_v(z|x_v)]``, with q(z|x) of the encoder of all
+    views, q_v of the flow of one, to which alone the last term's gradient goes.
+
     Both are trained at once, where the paper trains the flows last: their term changes nothing else. Its correlation
     analysis, features of the views that the flows are given, is left out.
 
@@ -120,6 +129,9 @@ def mvae(
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The multimodal VAE whose posterior is the product of an expert of each view, trained on some views, too.
 
+    Minimized: ``L(x) + Σ_v L(x_v) + Σ_j L(x_S_j)``, with ``L(x_S) = −E_q[log p(x_S|z)] + β KL(q(z|x_S) ‖ p(z))``,
+    random subsets S_j of views, ``q(z|x_S) ∝ p_0(z) Π_v∈S q_v(z|x_v)`` and p_0 the standard normal.
+
     Args:
         subsets: random subsets of views, beside all together and each alone, whose ELBOs are trained at each step
         beta: weight of the KL in each of the ELBOs
@@ -137,6 +149,9 @@ def mmvae(
     **rest: Any,
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The multimodal VAE whose posterior is the mixture of an expert of each view.
+
+    Minimized: ``−E_q[log p(x|z)] + β E_q[log q(z|x) − log p(z)]``, with ``q(z|x) = 1/V Σ_v q_v(z|x_v)``; if importance,
+    ``−1/V Σ_v E[log (1/k' Σ_i p(x, z_vi) / q(z_vi|x))]``, with k' = k/V draws z_vi from q_v(z|x_v).
 
     Deviation: experts and prior are normal, where the paper's are Laplace.
 
@@ -159,6 +174,10 @@ def dmvae(
     **rest: Any,
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The multimodal VAE with latents that all views share and latents of each, told apart by crossing them (DMVAE).
+
+    Minimized: ``L(x, x) + weight Σ_j L(x, x_j)``, with
+    ``L(x, x_S) = −E[Σ_v log p(x_v|s, w_v)] + β (KL(q(s|x_S) ‖ p(s)) + Σ_v KL(q(w_v|x_v) ‖ p(w_v)))``, s from
+    ``q(s|x_S) ∝ p_0(s) Π_v∈S q_v(s|x_v)`` and w_v from q(w_v|x_v).
 
     Deviation: where one view alone says what the shared latents are, its expert is multiplied with the prior, as
     among all views; the authors' is the expert alone.
@@ -183,6 +202,10 @@ def mmvae_plus(
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The MMVAE+: a mixture of an expert of each view on shared latents, and latents of each view alone.
 
+    Minimized: ``−E_q[log p(x|z)] + β E_q[log q(z|x) − log p(z)]``, with ``z = (s, w_1 ... w_V)``,
+    ``q(z|x) = 1/V Σ_v q_v(s, w_v|x_v) Π_u≠v p(w_u)`` and ``p(x|z) = Π_v p(x_v|s, w_v)``; the importance-weighted bound
+    as in mmvae.
+
     Deviations: other views are decoded from own latents that are drawn from their prior, where the paper learns its
     scale; and the mixture has the density of shared and own latents together, where the paper's bound has that of the
     shared ones alone and is looser by at most the logarithm of the number of views.
@@ -201,6 +224,9 @@ def mmvae_plus(
 def mopoe_vae(shape: tuple[int, ...], k: int = 3, **rest: Any) -> tuple[er.GenerativeModel, er.Term]:
     """The multimodal VAE whose posterior is a mixture of products of experts, one for each subset of the views.
 
+    Minimized: ``−E_q[log p(x|z)] + β E_q[log q(z|x) − log p(z)]``, with ``q(z|x) = 1/(2^V − 1) Σ_S q_S(z)`` over the
+    subsets S of V views and ``q_S(z) ∝ Π_v∈S q_v(z|x_v)``.
+
     Args:
         k: samples per example, shared evenly by the subsets if a multiple of their number, which is 3 of two views
     """
@@ -216,6 +242,9 @@ def mvtcae(
     shape: tuple[int, ...], alpha: UnitFloat = 0.9, beta: NonNegativeFloat = 1.0, **rest: Any
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The multimodal VAE that explains the total correlation of its views: their product is near each alone (MVTCAE).
+
+    Minimized: ``−E_q[log p(x|z)] + β V (1 − α)/(V − α) KL(q(z|x) ‖ p(z)) + β α/(V − α) Σ_v KL(q(z|x) ‖ q_v(z|x_v))``,
+    with ``q(z|x) ∝ Π_v q_v(z|x_v)`` of V views.
 
     The objective of n views is divided by (n - alpha) / n, the paper's weight of the reconstruction.
 
@@ -237,6 +266,9 @@ def mvtcae(
 )
 def crmvae(shape: tuple[int, ...], beta: NonNegativeFloat = 1.0, **rest: Any) -> tuple[er.GenerativeModel, er.Term]:
     """The multimodal VAE whose product of views is near each alone, and each view is decoded from itself too (CRMVAE).
+
+    Minimized: ``−E_q[log p(x|z)] − Σ_v E_q_v[log p(x_v|z)] + 2β (KL(q(z|x) ‖ p(z)) + Σ_v KL(q(z|x) ‖ q_v(z|x_v)))``,
+    with ``q(z|x) ∝ Π_v q_v(z|x_v)`` and z of each term from the posterior it names.
 
     Its weights are those of MultiVae, whose loss of n views is this one divided by 2 (n + 1).
 

@@ -29,6 +29,9 @@ def pair_vae(
 def gvae(shape: tuple[int, ...], shared: int | None = None, **rest: Any) -> tuple[er.GenerativeModel, er.Term]:
     """The group VAE: the first dimensions of two images of a class, or of common factors, are averaged.
 
+    Minimized: ``−E_q_i[log p(x_i|z)] + β KL(q_i ‖ p(z))``, the mean over both images i, with
+    ``q_i(z_j) = N((μ_1j + μ_2j) / 2, (σ_1j² + σ_2j²) / 2)`` of shared dimensions j, and the encoder's of others.
+
     Deviation: the KL of the shared dimensions counts for each of the two images, as in disentanglement_lib, where the
     paper's bound has it once a group.
 
@@ -43,6 +46,9 @@ def gvae(shape: tuple[int, ...], shared: int | None = None, **rest: Any) -> tupl
 @recipe("Bouchacourt et al. 2018, arXiv 1705.08841", extends=vae, without=NORMAL_ONLY)
 def ml_vae(shape: tuple[int, ...], shared: int | None = None, **rest: Any) -> tuple[er.GenerativeModel, er.Term]:
     """The multi-level VAE: of two images of a group, the densities of the first dimensions are multiplied.
+
+    Minimized: ``−E_q_i[log p(x_i|z)] + β KL(q_i ‖ p(z))``, the mean over both images i, with
+    ``q_i(z_j) ∝ q(z_j|x_1) q(z_j|x_2)`` of shared dimensions j, and the encoder's of others.
 
     Deviation: the KL of the shared dimensions counts for each of the two images, as in disentanglement_lib, where the
     paper's bound has it once a group.
@@ -59,6 +65,9 @@ def ml_vae(shape: tuple[int, ...], shared: int | None = None, **rest: Any) -> tu
 def ada_gvae(shape: tuple[int, ...], latent: int = 10, **rest: Any) -> tuple[er.GenerativeModel, er.Term]:
     """The group VAE that finds for each pair which dimensions the two share.
 
+    Minimized: ``−E_q_i[log p(x_i|z)] + β KL(q_i ‖ p(z))``, as gvae, with those dimensions j shared that have
+    ``δ_j < ½ (max δ + min δ)``, ``δ_j = KL(q(z_j|x_1) ‖ q(z_j|x_2))``.
+
     Args:
         latent: size of the latent z
     """
@@ -70,6 +79,9 @@ def ada_gvae(shape: tuple[int, ...], latent: int = 10, **rest: Any) -> tuple[er.
 @recipe("Locatello et al. 2020, arXiv 2002.02886", extends=vae, without=NORMAL_ONLY)
 def ada_ml_vae(shape: tuple[int, ...], latent: int = 10, **rest: Any) -> tuple[er.GenerativeModel, er.Term]:
     """The multi-level VAE that finds for each pair which dimensions the two share.
+
+    Minimized: ``−E_q_i[log p(x_i|z)] + β KL(q_i ‖ p(z))``, as ml_vae, with ``q_i(z_j) ∝ √(q(z_j|x_1) q(z_j|x_2))`` of
+    the dimensions j shared as in ada_gvae.
 
     Args:
         latent: size of the latent z

@@ -21,6 +21,9 @@ def ms_ssim_vae(
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The VAE with a structural loss: 1 - MS-SSIM of images and reconstructions, beside the likelihood.
 
+    Minimized: ``−E_q[log p(x|z)] + β KL(q(z|x) ‖ p(z)) + weight n (1 − MS-SSIM(x, μ(z)))``, with n values of x, and
+    μ(z) the mean of p(x|z).
+
     Args:
         weight: of the structural loss, for each value of an example; the paper has it in place of the likelihood
     """
@@ -33,6 +36,9 @@ def dfc_vae(
     shape: tuple[int, ...], features: str = "random", weight: NonNegativeFloat = 1.0, **rest: Any
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The VAE with a perceptual loss: the distance of images and reconstructions in features of several depths.
+
+    Minimized: ``−E_q[log p(x|z)] + β KL(q(z|x) ‖ p(z)) + weight n ½ ‖f(x) − f(μ(z))‖²``, with n values of x, features
+    f, and μ(z) the mean of p(x|z).
 
     Args:
         features: frozen: random convolutions; FILE.safetensors of 'elbowroom fit-features'; lpips, where it is

@@ -14,6 +14,9 @@ from elbowroom.recipes.vae import vae
 def vamp_vae(shape: tuple[int, ...], components: int = 500, **rest: Any) -> tuple[er.GenerativeModel, er.Term]:
     """The VAE whose prior is a mixture of its posteriors at learned pseudo-inputs.
 
+    Minimized: ``−E_q[log p(x|z)] + β E_q[log q(z|x) − log p(z)]``, with ``p(z) = 1/C Σ_c q(z|u_c)`` and pseudo-inputs
+    u_c.
+
     Args:
         components: number of pseudo-inputs
     """
@@ -23,6 +26,9 @@ def vamp_vae(shape: tuple[int, ...], components: int = 500, **rest: Any) -> tupl
 @recipe("Norouzi, Fleet & Norouzi 2020, arXiv 2004.04795", extends=vae, without=("prior",))
 def exemplar_vae(shape: tuple[int, ...], components: int = 500, **rest: Any) -> tuple[er.GenerativeModel, er.Term]:
     """The VAE whose prior is a mixture about the latents of training examples (Exemplar VAE).
+
+    Minimized: ``−E_q[log p(x|z)] + β E_q[log q(z|x) − log p(z)]``, with ``p(z) = 1/C Σ_c N(z; μ(x_c), σ² I)``, examples
+    x_c but x itself, and one learned σ.
 
     Args:
         components: number of training examples that the prior holds
@@ -34,6 +40,10 @@ def exemplar_vae(shape: tuple[int, ...], components: int = 500, **rest: Any) -> 
 def lars_vae(shape: tuple[int, ...], proposals: int = 100, **rest: Any) -> tuple[er.GenerativeModel, er.Term]:
     """The VAE whose prior is a normal resampled by a learned acceptance (LARS).
 
+    Minimized: ``−E_q[log p(x|z)] + β E_q[log q(z|x) − log p(z)]``, with
+    ``p(z) = (a(z)/Z (1 − (1 − Z)^(T−1)) + (1 − Z)^(T−1)) π(z)``, ``Z = E_π[a(z)]``, the acceptance a, the standard
+    normal π and T proposals.
+
     Args:
         proposals: of which the last is accepted whatever its acceptance
     """
@@ -44,6 +54,9 @@ def lars_vae(shape: tuple[int, ...], proposals: int = 100, **rest: Any) -> tuple
 def energy_vae(shape: tuple[int, ...], langevin_steps: int = 60, **rest: Any) -> tuple[er.GenerativeModel, er.Term]:
     """The VAE whose prior is a normal tilted by a learned energy (latent-space EBM).
 
+    Minimized: ``−E_q[log p(x|z)] + β E_q[log q(z|x) − log p(z)]``, with ``p(z) = exp(f(z)) N(z; 0, I) / Z``, by which f
+    climbs along ``E_q[∇f] − E_p[∇f]``.
+
     Args:
         langevin_steps: of the chains that draw from the prior
     """
@@ -53,6 +66,9 @@ def energy_vae(shape: tuple[int, ...], langevin_steps: int = 60, **rest: Any) ->
 @recipe("Razavi et al. 2019, arXiv 1901.03416", extends=vae, without=("prior", "posterior"))
 def delta_vae(shape: tuple[int, ...], delta: float = 1.0, **rest: Any) -> tuple[er.GenerativeModel, er.Term]:
     """The δ-VAE: a prior whose latents correlate, so that the KL is never below δ and the posterior cannot collapse.
+
+    Minimized: ``−E_q[log p(x|z)] + β KL(q(z|x) ‖ p(z))``, with the prior of ``z_i = a z_(i−1) + √(1 − a²) ε_i``, by
+    which ``KL ≥ δ = ½ ((n − 2) log(1 + a²) − log(1 − a²))``.
 
     Args:
         delta: committed rate, in nats per example
@@ -71,6 +87,9 @@ def hvamp_vae(
     **network: Any,
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The hierarchical VAE of two latents, the upper one with a VampPrior (HVAE).
+
+    Minimized: ``E_q[−log p(x|z_1, z_2) + β (log q(z_2|x) − log p(z_2) + KL(q(z_1|x, z_2) ‖ p(z_1|z_2)))]``, with
+    ``p(z_2) = 1/C Σ_c q(z_2|u_c)`` and pseudo-inputs u_c.
 
     Args:
         latent: size of each of the two latents
@@ -100,6 +119,9 @@ def gm_vae(
     **network: Any,
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The Gaussian mixture VAE (GMVAE): each component of its prior, shaped by a second latent, is a cluster.
+
+    Minimized: ``E_q[−log p(x|z) + β (log q(z|x) − log p(z|w) + KL(q(w|x) ‖ p(w)))]``, with
+    ``p(z|w) = 1/C Σ_y N(z; μ_y(w), σ_y²(w))``, and z from q(z|x), w from q(w|x).
 
     Args:
         latent: size of the latent z

@@ -28,6 +28,9 @@ def quantized_vae(
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The autoencoder with a discrete latent by any quantizer, and the learned frequencies of its codes as prior.
 
+    Minimized: ``−log p(x|z) − log p(i) + Σ_l w_l L_l``, with codes ``z = Q(e(x))`` of indices i, and the losses L_l of
+    the quantizer, as commitment ``‖e(x) − sg[z]‖²``, where sg is a constant to the gradient.
+
     Args:
         quantizer: codebook:512, residual:512x4, product:512x4, fsq:8,5,5,5, lfq:10, your own: 'elbowroom quantizers'
             lists them
@@ -64,6 +67,10 @@ def vq_vae(
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The vector-quantised autoencoder: latents are codebook entries, their learned frequencies the prior.
 
+    Minimized: ``−log p(x|z) − log p(i) + commitment ‖e(x) − sg[z]‖²``, with ``z = c_i`` and
+    ``i = argmin_j ‖e(x) − c_j‖`` at each position, sg a constant to the gradient, and by default entries c that follow
+    e(x) by averages.
+
     The KL to that prior trains only the prior, and defines the ELBO of the discrete latent.
 
     Args:
@@ -96,6 +103,10 @@ def vq_vae_2(
 ) -> tuple[er.GenerativeModel, er.Term]:
     """VQ-VAE-2: codes on a coarse map, and on one of twice its sides given these.
 
+    Minimized: ``−log p(x|z_1, z_2) − log p(i_1|z_2) − log p(i_2) + commitment (‖e_1 − sg[z_1]‖² + ‖e_2 − sg[z_2]‖²)``,
+    with ``z_2 = Q_2(e_2)`` the coarse codes of indices i_2, ``z_1 = Q_1(e_1)`` the fine ones, e_2 of x and e_1 of x and
+    z_2.
+
     Args:
         quantizer: of both maps: 'elbowroom quantizers' lists them
         dim: length of a code, of quantizers with codebooks
@@ -126,6 +137,9 @@ def rq_vae(
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The residual-quantised autoencoder: each code is a sum of codebook entries, coarse to fine.
 
+    Minimized: ``−log p(x|z_S) − log p(i) + commitment Σ_s ‖e(x) − sg[z_s]‖²``, with ``z_s = z_(s−1) + c_(i_s)``,
+    ``z_0 = 0`` and ``i_s = argmin_j ‖e(x) − z_(s−1) − c_j‖``.
+
     Args:
         latent: number of positions, each of which takes one code; networks of convolutions have a map of them instead
         codes: number of codebook entries
@@ -146,6 +160,9 @@ def hrq_vae(
     **rest: Any,
 ) -> tuple[er.GenerativeModel, er.Term]:
     """HRQ-VAE: a path through a hierarchy of codebooks that refine one another, whose end is dropped at random.
+
+    Minimized: ``−log p(x|z_m) − log p(i) + commitment Σ_s ‖e(x) − sg[z_s]‖²``, with z_s as in rq_vae,
+    ``P(m = s) = p (1 − p)^(s−1)`` of the truncation p, and m = S for the rest.
 
     Deviation: images and tables have an encoder of this project's, where the paper encodes sentences.
 
@@ -168,6 +185,9 @@ def fsq_vae(
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The autoencoder with finite scalar quantization: each number rounded to a few levels, and no codebook to train.
 
+    Minimized: ``−log p(x|z) − log p(i)``, with ``z_d = round(½ (L_d − 1) tanh(e_d + s_d) − o_d) / ⌊L_d / 2⌋``, e(x) the
+    encoder's output, L_d levels, and constants s_d and o_d.
+
     Args:
         scalar_levels: number of levels of each number of a code
     """
@@ -179,6 +199,9 @@ def lfq_vae(
     shape: tuple[int, ...], bits: int = 10, sphere: bool = False, **rest: Any
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The autoencoder with lookup-free quantization: the signs of numbers, kept even by an entropy loss.
+
+    Minimized: ``−log p(x|z) − log p(i) + commitment ‖e − sg[z]‖² + entropy Σ_d (E_x[H(q(z_d|x))] − H(E_x[q(z_d|x)]))``,
+    with ``z_d = sign(e_d)``, ``q(z_d = 1|x) = sigmoid(4 e_d)`` e the encoder's output, and E_x the mean over a batch.
 
     Args:
         bits: of a code
@@ -192,6 +215,9 @@ def sq_vae(
     shape: tuple[int, ...], codes: int = 512, warmup: int = 2000, **rest: Any
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The SQ-VAE: in training codes are drawn by their distance, with a noise that shrinks by itself.
+
+    Minimized: ``−log p(x|z) − log p(i) + w_t Σ_p (log C − log Σ_j exp(−‖e_p − c_j‖² / 2σ²))``, with codes of e_p drawn
+    by ``q(j|e_p) ∝ exp(−‖e_p − c_j‖² / 2σ²)``, σ learned, and w_t growing from 0 to 1.
 
     Deviations: one learned noise for all; the prior has learned frequencies, where the paper's is uniform; the loss of
     the codes grows from 0, since all draws became even before the decoder had learned to use them.
@@ -216,6 +242,9 @@ def qlae(
     **rest: Any,
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The quantized-latent autoencoder (QLAE): each number of the latent takes one of a few learned values of its own.
+
+    Minimized: ``−log p(x|z) − log p(i) + commitment ‖e(x) − sg[z]‖² + quantization ‖sg[e(x)] − z‖²``, with
+    ``z_d = v_(d i_d)`` and ``i_d = argmin_j |e_d − v_dj|``.
 
     The paper regularizes by a strong weight decay as well: --optimizer "adamw(weight_decay=0.1)". Deviation: the
     frequencies of the values are learned as a prior, which the paper has not.

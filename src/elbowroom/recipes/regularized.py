@@ -20,6 +20,8 @@ def wae_mmd(
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The Wasserstein autoencoder: a deterministic encoder, whose latents as a whole the MMD draws to the prior.
 
+    Minimized: ``−log p(x|z) + weight MMD(q(z), p(z))``, with ``z = e(x)``, and q(z) of the latents of a batch.
+
     Args:
         latent: size of the latent z
         weight: of the MMD: half the paper's lambda of 10, as the gaussian has half the squared error
@@ -40,6 +42,9 @@ def swae(
     **rest: Any,
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The sliced Wasserstein autoencoder: latents as a whole are drawn to the prior along random directions.
+
+    Minimized: ``−log p(x|z) + weight 1/L Σ_l 1/B Σ_i (θ_l·z_(i) − θ_l·z'_(i))²``, with ``z = e(x)``, z' from p(z), both
+    of a batch of B in the order along θ_l, and L random directions θ_l.
 
     Args:
         latent: size of the latent z
@@ -64,6 +69,8 @@ def rae_l2(
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The regularized autoencoder with weight decay of the decoder; a density is fitted to its latents for sampling.
 
+    Minimized: ``−log p(x|z) + weight ½ ‖z‖² + decay ‖θ‖²``, with ``z = e(x)``, and θ the decoder's parameters.
+
     Args:
         latent: size of the latent z
         weight: of half the squared norm of the latents: the authors' for MNIST, in our units
@@ -84,6 +91,8 @@ def rae_gp(
     **rest: Any,
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The regularized autoencoder with a gradient penalty of the decoder; a density is fitted to its latents.
+
+    Minimized: ``−log p(x|z) + weight ½ ‖z‖² + penalty ½ ‖∂μ(z)/∂z‖²``, with ``z = e(x)``, and μ(z) the mean of p(x|z).
 
     Args:
         latent: size of the latent z

@@ -24,6 +24,8 @@ def text_vae(
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The VAE of texts: a recurrent encoder, and a decoder that is given the latent and the words before.
 
+    Minimized: ``−E_q[Σ_t log p(x_t|x_<t, z)] + w KL(q(z|x) ‖ p(z))``, with words x_t, and w growing from 0 to β.
+
     Args:
         latent: size of the latent z
         width: of embedding and states
@@ -52,6 +54,8 @@ def vrae(
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The variational recurrent autoencoder: one latent for a whole series, read and written by recurrent networks.
 
+    Minimized: ``−E_q[Σ_t log p(x_t|x_<t, z)] + w KL(q(z|x) ‖ p(z))``, with steps x_t, and w growing from 0 to β.
+
     Args:
         latent: size of the latent z
         likelihood: p(x|z), as for vae, of any kind but columns and views; an image is a series of its rows
@@ -70,6 +74,9 @@ def vrnn(
     warmup: int = 1000,
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The VRNN: a latent at each step, given the state of a recurrent network that reads the steps before.
+
+    Minimized: ``E_q[Σ_t (−log p(x_t|h_t, z_t) + w KL(q(z_t|h_t, x_t) ‖ p(z_t|h_t)))]``, with
+    ``h_(t+1) = f(h_t, x_t, z_t)``, and w growing from 0 to 1.
 
     Args:
         latent: size of the latent of a step
@@ -94,6 +101,8 @@ def dmm(
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The deep Markov model: a latent at each step given the one before, inferred from all steps of x.
 
+    Minimized: ``E_q[Σ_t (−log p(x_t|z_t) + w KL(q(z_t|z_(t−1), x) ‖ p(z_t|z_(t−1))))]``, with w growing from 0 to 1.
+
     Args:
         latent: size of the latent of a step
         width: of the hidden layers and of the recurrent encoder
@@ -117,6 +126,9 @@ def time_vae(
     **rest: Any,
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The VAE of series whose decoder is a sum of a trend, seasons and a residual (TimeVAE).
+
+    Minimized: ``−E_q[log p(x|z)] + β KL(q(z|x) ‖ p(z))``, with the decoder
+    ``Σ_p θ_p(z) (t/T)^p + Σ_s φ_s(z)_(t mod m_s) + r_t(z)`` at step t of T, with periods m_s.
 
     Args:
         latent: size of the latent z

@@ -25,6 +25,10 @@ def tvae(
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The VAE of tables with columns of several modes, for synthetic rows.
 
+    Minimized: ``−E_q[Σ_d log p(x_d|z)] + KL(q(z|x) ‖ p(z))``, with
+    ``p(x_d|z) = Σ_k π_k(z) N(x_d; μ_k + 4 σ_k tanh a(z), (4 σ_k s)²)`` of a column d of numbers, modes k, and learned
+    μ_k, σ_k and s.
+
     The modes are learned with the network, where the paper fits them beforehand and weighs the reconstruction twice.
 
     Args:
@@ -50,6 +54,9 @@ def hi_vae(
     **rest: Any,
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The VAE of tables of mixed columns with gaps, whose prior is a mixture of normals (HI-VAE).
+
+    Minimized: ``−E_q[Σ_d log p(x_d|z)] + β E_q[log q(z|x) − log p(z)]``, over the observed columns d, with
+    ``p(z) = Σ_c π_c N(z; μ_c, σ_c²)``.
 
     The component is summed out, where the paper infers it, and columns are scaled before the network, not by batches.
 
