@@ -20,6 +20,8 @@ from elbowroom.recipes.vae import vae
 def scaled_vae(shape: tuple[int, ...], scale: float = 0.5, **rest: Any) -> tuple[er.GenerativeModel, er.Term]:
     """The VAE with its KL scaled down.
 
+    Minimized: ``−E_q[log p(x|z)] + scale KL(q(z|x) ‖ p(z))``.
+
     Args:
         scale: of the KL
     """
@@ -51,6 +53,7 @@ def test_a_recipe_in_a_new_file_is_a_public_name_a_command_a_form_and_a_run(tmp_
     assert name == "scaled_vae True"
     assert "scaled_vae The VAE with its KL scaled down. Example 2026" in listed
     assert "--scale FLOAT of the KL" in help_
+    assert "Minimized: −E_q[log p(x|z)] + scale KL(q(z|x) ‖ p(z)). Example 2026" in help_
     assert '"name": "scale"' in form
     assert '"scale": 0.25' in record
 

@@ -1,6 +1,7 @@
 """The contract of every recipe in the registry."""
 
 import math
+import re
 
 import pytest
 import torch
@@ -20,6 +21,9 @@ CASES = [
     ((9,), "gaussian:optimal"),
     ((9,), "columns:1,1,2,3,1,5,2,1,4"),
 ]
+
+#: What the paragraph after a recipe's summary begins with.
+EQUATION = re.compile(r"Minimized: ``[^`]+``")
 
 #: Recipes for sequences, whose steps have one likelihood.
 NOT_FOR_TABLES = {"text_vae"}
@@ -175,6 +179,15 @@ def test_arguments_are_checked(recipe):
     assert recipe.paper
     assert recipe.summary.endswith(".")
     assert all(argument.help for argument in recipe.arguments.values())
+
+
+def test_the_equation_of_what_is_minimized_follows_the_summary(recipe):
+    assert EQUATION.match(recipe.equation)
+    assert recipe.__doc__.startswith(f"{recipe.summary}\n\n{recipe.equation}\n\n")
+    formulas, rest = re.findall("``([^`]+)``", recipe.equation), re.sub("``[^`]+``", "", recipe.equation)
+    assert "`" not in rest
+    for opening, closing in ("()", "[]"):
+        assert all(formula.count(opening) == formula.count(closing) for formula in formulas)
 
 
 def test_every_recipe_of_the_registry_is_a_public_name():

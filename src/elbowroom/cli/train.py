@@ -96,7 +96,7 @@ class TrainGroup(click.Group):
             name,
             params=[*recipe_options, *_OTHER_OPTIONS, *training_options],
             callback=lambda **flag_values: train(recipe, **flag_values),
-            help=f"{recipe.summary}\n\n{recipe.paper}",
+            help="\n\n".join((recipe.summary, recipe.equation.replace("``", ""), recipe.paper)),
             short_help=recipe.summary,
         )
 

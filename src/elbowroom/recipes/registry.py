@@ -40,6 +40,7 @@ class Recipe(Displayed):
         name: of the function.
         paper: authors and year, with the arXiv number or another reference.
         summary: the first line of the docstring.
+        equation: the paragraph of the docstring that begins with "Minimized: "; empty if there is none.
         arguments: by name, including those of the recipe it extends.
         sampler: the name of the density fitted to latents that the paper samples from, in place of the prior; that of
             the recipe it extends if it has none of its own.
@@ -66,6 +67,7 @@ class Recipe(Displayed):
         doc = inspect.getdoc(function) or ""
         self.__doc__, self.__name__, self.__module__ = doc, self.name, function.__module__
         self.summary = doc.partition("\n")[0]
+        self.equation = next((part for part in doc.split("\n\n") if part.startswith("Minimized: ")), "")
         self.sampler: str | None = sampler or (None if extends is None else extends.sampler)
         self.defaults: dict[str, Any] = dict(defaults or ({} if extends is None else extends.defaults))
         self.dimensions: tuple[int, ...] = dimensions or (() if extends is None else extends.dimensions)
