@@ -20,10 +20,10 @@ LABEL_DRAWS = 100
 class CharacteristicELBO(Term):
     r"""The negated bound of a :class:`~elbowroom.models.characteristic.CharacteristicModel`, nats per example.
 
-    .. math:: E_{q(z \mid x)}\left[ \frac{q(y \mid z)}{q(y \mid x)} \log \frac{p(x \mid z)\, p(z)}{q(z \mid x)} \right]
-        + \log q(y \mid x), \qquad q(y \mid x) = E_{q(z \mid x)}[q(y \mid z)]
+    .. math:: -E_{q(z \mid x)}\left[ \frac{q(y \mid z)}{q(y \mid x)} \log \frac{p(x \mid z)\, p(z)}{q(z \mid x)} \right]
+        - w \log q(y \mid x), \qquad q(y \mid x) = E_{q(z \mid x)}[q(y \mid z)]
 
-    where the label is known, and the ELBO where it is not. Joy et al. 2021, arXiv 2006.10102, equation 4, with
+    where the label is known, and the negated ELBO where it is not. Joy et al. 2021, arXiv 2006.10102, equation 4, with
     :math:`q(y \mid z) = p(y \mid z)`, of which :math:`p(z \mid y)\, p(y) / q(y \mid z)` is p(z). Labels are attributes
     from 0 to 1, (B, L), or classes, each of which is a label; unknown are −1 and NaN, of attributes one by one.
 
@@ -32,7 +32,7 @@ class CharacteristicELBO(Term):
 
     Args:
         k: samples per example.
-        weight: of :math:`\log q(y \mid x)`; 1 is the bound.
+        weight: w, of :math:`\log q(y \mid x)`; 1 is the bound.
 
     Raises:
         ValueError: the prior of the model has no labels; in training, there are none, or another number.

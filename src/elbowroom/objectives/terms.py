@@ -109,10 +109,11 @@ class SemiSupervisedELBO(Term):
 class StackedELBO(SemiSupervisedELBO):
     r"""The negated bounds of M1 and of M2 for its latents, with labelled examples weighted by their share of the data.
 
-    .. math:: E_{q(z_1|x)}[\log p(x \mid z_1)] - \beta_1 \mathrm{KL}(q(z_1 \mid x) \| p(z_1)) + \mathcal U(z_1)
+    .. math:: -E_{q(z_1|x)}[\log p(x \mid z_1) + B(z_1)] + \beta_1 \mathrm{KL}(q(z_1 \mid x) \| p(z_1))
 
-    Kingma et al. 2014, arXiv 1406.5298, in nats per example: M1+M2, with :math:`\mathcal U` the bound of
-    :class:`SemiSupervisedELBO`, that of a known class where the label is known.
+    Kingma et al. 2014, arXiv 1406.5298, in nats per example: M1+M2, with :math:`B(z_1)` the bound that
+    :class:`SemiSupervisedELBO` negates, :math:`\mathcal L(z_1, y)` where the label is known and
+    :math:`\mathcal U(z_1)` where it is not, to which :math:`z_1` is a constant; examples are weighted as there.
 
     Deviation from the paper: both are trained at the same time, and the KL of M1 may have a weight. The prior of M1 is
     what hides the classes: with the weight 1 its latents are nearly normal, and M2 long finds no density of ten classes
