@@ -28,8 +28,8 @@ class SemiAmortizedModel(Model):
 
     Kim et al. 2018, arXiv 1802.02550. The objective scores the refined posterior, and its gradient goes through the
     steps into encoder and decoder. In use the steps take always the same draws, so that a posterior is a function of
-    its example; the encoder, the decoder and the prior stay as they are. The ELBO that is climbed has the KL's weight 1,
-    whatever weight the objective gives it.
+    its example; the encoder, the decoder and the prior stay as they are. In the ELBO that is climbed
+    the KL has the weight 1, whatever weight the objective gives it.
 
     Deviations from the paper: second derivatives are those of autograd where the paper takes finite differences; the
     mean's step is scaled by the variance, which is Newton's where q is exact, and limited to a standard deviation, in
