@@ -264,14 +264,19 @@ def _print_grid(points: Any, out: str) -> None:
 @click.option("--sort", default="", help="a metric to order by, the best first: elbo, or one of evaluate, as mse")
 @click.option("--json", "as_json", is_flag=True, help="print JSON instead of a table, and write no page")
 @click.option("--csv", "as_csv", is_flag=True, help="print CSV instead of a table, and write no page")
-def compare(runs: tuple[str, ...], out: str | None, baselines: bool, sort: str, as_json: bool, as_csv: bool) -> None:
+@options.shared_options("quiet", quiet={"help": "show no progress of the baselines"})
+def compare(
+    runs: tuple[str, ...], out: str | None, baselines: bool, sort: str, as_json: bool, as_csv: bool, quiet: bool
+) -> None:
     """Put runs side by side: a table of means over seeds, and a page with curves and images."""
     from elbowroom.comparing import compare
 
     if as_json and as_csv:
         raise ValueError("both --json and --csv were given: choose one")
     target = _page_path(out, runs)
-    comparison = compare(*runs, baselines=baselines, sort=sort, log=lambda line: click.echo(line, err=True))
+    log = (lambda line: None) if quiet else functools.partial(click.echo, err=True)
+    progress = False if quiet else None
+    comparison = compare(*runs, baselines=baselines, sort=sort, log=log, progress=progress)
     if as_json or as_csv:
         click.echo(comparison.json() if as_json else comparison.csv(), nl=as_json)
         if out is None:

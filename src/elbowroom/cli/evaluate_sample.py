@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -242,14 +243,15 @@ class _FitSamplerCommand(click.Command):
 @options.shared_options(
     "data", data={"help": "the training data, if it was given in Python or is no longer where it was"}
 )
+@options.shared_options("quiet")
 @options.weights_option
-def fit_sampler(run: Run, name: str, source: str | None) -> None:
+def fit_sampler(run: Run, name: str, source: str | None, quiet: bool) -> None:
     """Fit a density to the latents of a run's training examples; sample --sampler NAME draws from it."""
     from elbowroom.samplers import fit_sampler
     from elbowroom.samplers.optimization import report_progress
 
     progress = _FitProgress()
-    with report_progress(progress):
+    with nullcontext() if quiet else report_progress(progress):
         path = fit_sampler(run, name, source)
     progress.close()
     click.echo(str(path))

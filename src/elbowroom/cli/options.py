@@ -171,6 +171,7 @@ SHARED_OPTIONS: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
         },
     ),
     "json": (("--json", "as_json"), {"is_flag": True, "help": "print JSON instead of a table"}),
+    "quiet": (("-q", "--quiet"), {"is_flag": True, "help": "show no progress"}),
 }
 
 
@@ -263,6 +264,13 @@ def echo_progress() -> Callable[[str], None]:
     """Return what prints a line of progress: nothing where ``--quiet`` or ``--no-progress`` was given."""
     shows = click.get_current_context().params.get("progress")
     return (lambda line: None) if shows is False else click.echo
+
+
+def quiet_option() -> click.Option:
+    """Make the option ``--quiet`` of a command with ``--no-progress``, which it stands for."""
+    flags, settings = SHARED_OPTIONS["quiet"]
+    settings = settings | {"help": f"{settings['help']}: --no-progress"}
+    return click.Option(flags, expose_value=False, callback=apply_quiet, is_eager=True, **settings)
 
 
 def apply_quiet(ctx: click.Context, _: click.Parameter, is_quiet: bool) -> None:

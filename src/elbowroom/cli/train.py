@@ -40,14 +40,7 @@ _OTHER_OPTIONS = (
         help="classic; or fast: 4 epochs with a one-cycle schedule, about as good as 10 of the classic; by default "
         "classic, or the settings that the recipe comes with",
     ),
-    click.Option(
-        ["-q", "--quiet"],
-        is_flag=True,
-        expose_value=False,
-        callback=options.apply_quiet,
-        is_eager=True,
-        help="show no progress: --no-progress",
-    ),
+    options.quiet_option(),
     click.Option(
         ["--config"],
         is_eager=True,
@@ -283,7 +276,7 @@ def _describe_sampler(run: Run) -> str:
     "--epochs", type=click.IntRange(1), help="to train to, those before included  [default: as it was started]"
 )
 @click.option("--steps", type=click.IntRange(1), help="to train to, instead of epochs")
-@click.option("-q", "--quiet", is_flag=True, help="show no progress")
+@options.shared_options("quiet")
 def resume(
     run: str, source: str | None, device: str | None, epochs: int | None, steps: int | None, quiet: bool
 ) -> None:

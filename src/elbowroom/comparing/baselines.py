@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import os
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -36,11 +37,18 @@ AUTOENCODERS: dict[str, Settings] = {
 KL_CALLBACKS = ("Warmup", "FreeBits")
 
 
-def add_baselines(entries: Sequence[Entry], log: Callable[[str], None] = print) -> list[Entry]:
+def add_baselines(
+    entries: Sequence[Entry], log: Callable[[str], None] = print, progress: bool | None = None
+) -> list[Entry]:
     """Return the runs together with PCA and autoencoders of the same latent size, trained with the same settings.
 
     The autoencoders are kept in ``baselines`` beside the runs; those that are there already, or among the runs, are not
     trained again. Each has the data, the seed, the latent size and, where there are any, the layers of a run.
+
+    Args:
+        entries: the runs.
+        log: called with a line for each baseline that is trained.
+        progress: whether the progress of each training is shown; if not given, as it was for its run.
 
     Raises:
         ValueError: no finished run has a latent of one size.
@@ -55,9 +63,10 @@ def add_baselines(entries: Sequence[Entry], log: Callable[[str], None] = print) 
             settings = _baseline_settings(kind, entry)
             if not any(_is_baseline_of(settings, entry, other) for other in entries):
                 missing[canonical_json(settings)] = settings, entry
-    trained = _train_missing(missing, _baseline_folder(runs), log) if missing else []
+    shown = {} if progress is None else {"progress": progress}
+    trained = _train_missing(missing, _baseline_folder(runs), log, shown) if missing else []
     paths = {Path(entry.path).resolve() for entry in entries}
-    return [*entries, *(e for e in trained if Path(e.path).resolve() not in paths), *_pca_entries(runs, log)]
+    return [*entries, *(e for e in trained if Path(e.path).resolve() not in paths), *_pca_entries(runs)]
 
 
 def _latent_size(entry: Entry) -> int | None:
@@ -103,15 +112,24 @@ def _baseline_folder(runs: Sequence[Entry]) -> Path:
     return Path(os.path.commonpath([Path(entry.path).resolve().parent for entry in runs])) / "baselines"
 
 
-def _train_missing(missing: dict[str, tuple[Settings, Entry]], folder: Path, log: Callable[[str], None]) -> list[Entry]:
-    """Train the missing autoencoders as a sweep in ``folder``, and return all runs there."""
+def _train_missing(
+    missing: dict[str, tuple[Settings, Entry]], folder: Path, log: Callable[[str], None], changes: Settings
+) -> list[Entry]:
+    """Train the missing autoencoders as a sweep in ``folder``, and return all runs there.
+
+    Args:
+        missing: the settings of each, and the run that it stands beside.
+        folder: of the sweep.
+        log: called with a line for each.
+        changes: settings of the trainings that are other than those of the runs.
+    """
 
     def start(out: Path, **settings: Any) -> Run:
         _, entry = missing[canonical_json(settings)]
         assert entry.run is not None
         if entry.data is None:
             raise ValueError(entry.missing_reason)
-        training = entry.run.record["training"]
+        training = entry.run.record["training"] | changes
         recipe = find("autoencoder")
         torch.manual_seed(settings["seed"])
         arguments = {k: v for k, v in settings.items() if k in recipe.arguments} | AUTOENCODERS[settings["baseline"]]
@@ -140,7 +158,7 @@ def _rebuild_callbacks(records: list[dict[str, Any]]) -> list[Callback]:
     return callbacks
 
 
-def _pca_entries(runs: Sequence[Entry], log: Callable[[str], None]) -> list[Entry]:
+def _pca_entries(runs: Sequence[Entry]) -> list[Entry]:
     """Return an entry with PCA for each latent size on each data set, with the metrics that each likelihood allows."""
     split, entries = find_evaluation_split(runs), dict[str, Entry]()
     for entry in runs:
@@ -159,7 +177,7 @@ def _pca_entries(runs: Sequence[Entry], log: Callable[[str], None]) -> list[Entr
             model = pca(data, latent)
             metrics = _measure_pca(model, entry, data, split)
         except ValueError as error:
-            log(f"no PCA beside {entry.name}: {error}")
+            warnings.warn(f"no PCA beside {entry.name}: {error}", stacklevel=2)
             continue
         metrics["parameters"] = float(math.prod(data.shape) * (latent + 1))
         entries[key] = Entry(

@@ -46,6 +46,7 @@ def compare(
     baselines: bool = False,
     log: Callable[[str], None] = print,
     sort: str = "",
+    progress: bool | None = None,
 ) -> Comparison:
     """Compare runs: group those that differ in their seed alone, and average their metrics over seeds.
 
@@ -61,6 +62,7 @@ def compare(
         log: called with a line for each baseline that is trained.
         sort: the metric by which rows that are comparable are ordered, as ``elbo`` or a kept one, the best first; from
             the smallest where neither is better; with a minus before it the other way round.
+        progress: whether the progress of each baseline's training is shown; if not given, as it was for its run.
 
     Raises:
         ValueError: there is no run at a path, no run that a baseline could be made for, or no such metric.
@@ -81,7 +83,7 @@ def compare(
     if baselines:
         from elbowroom.comparing.baselines import add_baselines
 
-        entries = add_baselines(entries, log)
+        entries = add_baselines(entries, log, progress)
     assign_protocols(entries)
     title = Path(runs[0]).resolve().name if len(runs) == 1 else f"{len(entries)} runs"
     return Comparison(entries, title, sort)
