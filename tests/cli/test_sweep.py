@@ -156,6 +156,35 @@ def test_what_no_point_can_be_trained_with_is_refused_before_anything_is_written
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (
+            "vae --metric elb",
+            "unknown validation metric of the search 'elb': did you mean 'elbo'? Known: elbo, kl, loss",
+        ),
+        ("vae --metric mse", "unknown validation metric of the search 'mse'"),
+        ("autoencoder --metric kl", "unknown validation metric of the search 'kl'"),
+        ("vae --metric elbo --watch train", "no validation split is watched: hold some examples out"),
+    ],
+)
+@pytest.mark.parametrize("jobs", [(), ("--jobs", "2", "--cluster", "local")])
+def test_a_metric_that_no_trial_has_is_refused_before_anything_is_written(
+    tmp_path, monkeypatch, error_line, words, message, jobs
+):
+    monkeypatch.chdir(tmp_path)
+    assert message in error_line("tune", *words.split(), "--latent", "2,5", "--data", "digits", *jobs)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("metric", ["loss", "critic", "critic_accuracy"])
+def test_a_metric_of_any_player_is_known_before_it_trains(tmp_path, monkeypatch, capsys, metric):
+    monkeypatch.setattr("elbowroom.sweeps.tune.tune", lambda *args: None)
+    monkeypatch.setattr("elbowroom.cli.tune.print_search", lambda *args: None)
+    flags = ["--latent", "2,5", "--data", "digits", "--out", str(tmp_path / "out")]
+    assert main(["tune", "factor_vae", *flags, "--metric", metric]) == 0
+
+
 @pytest.mark.parametrize("command", ["sweep", "tune"])
 def test_a_device_of_the_clusters_machines_need_not_be_here(tmp_path, monkeypatch, command):
     submitted = []

@@ -176,7 +176,7 @@ def run_sweep(
         _print_grid(planned, out)
         return
     given = options.given_options()
-    require_trainable(functools.partial(check_point, given, is_here(jobs, cluster)), settings_to_begin(planned))
+    require_trainable(functools.partial(check_point, given, is_here(jobs, cluster), ""), settings_to_begin(planned))
     start, log = functools.partial(_train_point, given), options.echo_progress()
     work = functools.partial(sweep, start, axes, out, log, defaults, heartbeat, wait)
     if jobs is not None:
@@ -230,9 +230,17 @@ def _train_point(given: Set[str], recipe: str, **flag_values: Any) -> Run:
     return train.train_from_options(find(recipe), given, **flag_values)
 
 
-def check_point(given: Set[str], is_here: bool, recipe: str, **flag_values: Any) -> None:
-    """Raise the ValueError by which the training of a point would be refused before its first step."""
-    train.check_options(find(recipe), given, is_here, **flag_values)
+def check_point(given: Set[str], is_here: bool, metric: str, recipe: str, **flag_values: Any) -> None:
+    """Raise the ValueError by which the training of a point would be refused before its first step.
+
+    Args:
+        given: names of the options that were given.
+        is_here: whether this machine is to train it.
+        metric: of validation, which a search is for; empty without one.
+        recipe: of the point.
+        **flag_values: of its options.
+    """
+    train.check_options(find(recipe), given, is_here, metric, **flag_values)
 
 
 def is_here(jobs: int | None, cluster: str) -> bool:

@@ -125,23 +125,30 @@ def train_from_options(
         )
 
 
-def check_options(recipe: Recipe, given: Set[str], is_here: bool, **flag_values: Any) -> None:
+def check_options(recipe: Recipe, given: Set[str], is_here: bool, metric: str = "", **flag_values: Any) -> None:
     """Raise the ValueError by which a training with these options would be refused before its first step.
 
     Args:
         recipe: to train.
         given: as for :func:`train_from_options`.
         is_here: whether this machine is to train it, which then must have the device.
+        metric: of validation, which a search is for.
         **flag_values: of all options.
     """
     from elbowroom import devices
+    from elbowroom.models.base import GenerativeModel
+    from elbowroom.training.trial import validation_terms
     from elbowroom.workbench.fit import check_fit
+    from elbowroom.workbench.monitoring.pruning import require_metric
 
     # What is worth a warning is said by the training.
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         model, objective, data, config, callbacks = _prepare(recipe, given, flag_values)
         check_fit(model, objective, data, config, callbacks)
+        # Of a module of one's own it is known once it trains.
+        if metric and isinstance(model, GenerativeModel):
+            require_metric(metric, validation_terms(model, objective, data, config.watch))
     if is_here:
         devices.resolve(config.device)
 

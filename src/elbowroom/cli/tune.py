@@ -119,7 +119,7 @@ def run_search(
     out = out or compare.default_folder("tune", recipe.name, space["data"])
     refuse_run(out)
     if not has_begun(out):
-        check = functools.partial(compare.check_point, given, compare.is_here(jobs, cluster))
+        check = functools.partial(compare.check_point, given, compare.is_here(jobs, cluster), metric)
         require_trainable(check, corner_settings(space))
     start, log = functools.partial(_train_trial, given), options.echo_progress()
     work = functools.partial(tune, start, space, out, trials, metric, log, search_seed, heartbeat, wait)

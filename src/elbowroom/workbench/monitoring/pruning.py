@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from elbowroom import errors
@@ -48,10 +49,7 @@ class Pruning(Callback):
 
     def validation(self, state: State) -> None:
         metrics = state[METRICS].get("validation", {})
-        if self.metric not in metrics:
-            reason = "" if metrics else " (no validation split is watched: hold some examples out)"
-            unknown = errors.unknown_name("validation metric of the search", self.metric, metrics, reason)
-            raise UnknownMetricError(str(unknown))
+        require_metric(self.metric, metrics)
         trial = load_trial(open_study(self.journal, self.metric), self.trial)
         # A trial that is resumed comes to some epochs again.
         if state[EPOCH] not in trial.storage.get_trial(trial._trial_id).intermediate_values:
@@ -59,6 +57,14 @@ class Pruning(Callback):
         if trial.should_prune():
             value = format_metric(metrics[self.metric])
             state[STOP] = f"pruned at epoch {state[EPOCH]}, validation {self.metric} {value}"
+
+
+def require_metric(metric: str, known: Iterable[str]) -> None:
+    """Raise an UnknownMetricError for a metric that is not among those of the validation split."""
+    names = list(known)
+    if metric not in names:
+        reason = "" if names else " (no validation split is watched: hold some examples out)"
+        raise UnknownMetricError(str(errors.unknown_name("validation metric of the search", metric, names, reason)))
 
 
 def open_study(journal: str, metric: str, seed: int | None = None) -> Study:
