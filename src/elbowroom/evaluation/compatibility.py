@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -192,11 +192,4 @@ def _describe_views(family: Views, data: Data) -> str:
     if grey:
         what = "a cross-entropy, not a likelihood; compare with the same protocol only"
         return f"{name}, {', '.join(grey)} in grey: {what}"
-    return f"{name}, {'log-probability' if all(map(_is_mass, family.parts)) else 'log-density'}"
-
-
-def _is_mass(family: Family) -> bool:
-    """Return whether p(x|z) is a probability: of counts, of values that are finitely many, of columns of such."""
-    if isinstance(family, Columns):
-        return all(_is_mass(cast("Family", column)) for column in family.columns.children())
-    return family.is_count or family.levels is not None
+    return f"{name}, {'log-probability' if family.is_mass else 'log-density'}"

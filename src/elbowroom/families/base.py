@@ -63,6 +63,11 @@ class Family(nn.Module, ABC):
         return ()
 
     @property
+    def is_mass(self) -> bool:
+        """Whether it is of probabilities, so that −log p is at least 0: of counts, or of finitely many values."""
+        return self.is_count or self.levels is not None
+
+    @property
     def map_shape(self) -> tuple[int, ...] | None:
         """The event as a map of channels, (C, *space); ``None`` if it has no space."""
         return self.shape if len(self.shape) > 1 else None

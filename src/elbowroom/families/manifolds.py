@@ -183,7 +183,7 @@ class DirichletLatent(Family):
     r"""A Dirichlet distribution of shares, :math:`\alpha = \operatorname{softplus}(\phi)`.
 
     Args:
-        latent: the number of shares; a single one is 1 whatever the data.
+        latent: the number of shares, at least 2: a single one is 1 whatever the data.
 
     >>> DirichletLatent(2)(torch.zeros(1, 2)).mean
     tensor([[0.5000, 0.5000]])
@@ -191,6 +191,8 @@ class DirichletLatent(Family):
 
     def __init__(self, latent: int) -> None:
         super().__init__(latent)
+        if latent < 2:
+            raise ValueError(f"shares sum to one, so that {latent} of them says nothing: give a latent of 2 or more")
         self.manifold = Simplex()
 
     def forward(self, phi: Tensor) -> KeyedDirichlet:

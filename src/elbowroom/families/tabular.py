@@ -96,6 +96,10 @@ class Columns(Family):
             self.register_buffer(f"parameters_{number}", self._locate_parameters(stack), persistent=False)
 
     @property
+    def is_mass(self) -> bool:
+        return all(cast(Family, column).is_mass for column in self.columns)
+
+    @property
     def column_levels(self) -> tuple[int | None, ...]:
         return tuple(cast(Family, column).levels for column in self.columns)
 

@@ -52,6 +52,10 @@ class Views(Family):
         """The family of each view."""
         return [family for family in self.families.children() if isinstance(family, Family)]
 
+    @property
+    def is_mass(self) -> bool:
+        return all(family.is_mass for family in self.parts)
+
     def forward(self, phi: Tensor) -> td.Distribution:
         parts, numbers = self.parts, torch.split(phi, self.sizes, -1)
         has_gaps = [family.missing for family in parts]

@@ -33,7 +33,7 @@ class KLStructure:
             ``use_post_quant_conv``).
 
     Raises:
-        ValueError: no width, no layer, or groups that do not divide the widths.
+        ValueError: no width, no layer, no group, or groups that do not divide the widths.
 
     >>> KLStructure((128, 256, 512, 512)).norm_groups, KLStructure((16, 32)).norm_groups
     (32, 4)
@@ -48,6 +48,8 @@ class KLStructure:
     def __post_init__(self) -> None:
         if not self.widths or min(self.widths) < 1 or self.layers < 1:
             raise ValueError(f"widths {self.widths} with {self.layers} layers: give numbers of at least 1")
+        if self.norm_groups < 1:
+            raise ValueError(f"channels are normalised in at least 1 group, got {self.groups}")
         if any(width % self.norm_groups for width in self.widths):
             raise ValueError(
                 f"{self.groups} groups do not divide the channels {self.widths}: give a number that divides each"

@@ -20,11 +20,17 @@ def geco_vae(
     C_t the moving average of what λ_t multiplies.
 
     Args:
-        target: the reconstruction to be reached, -log p(x|z) in nats per example: below that of a vae for a larger KL
+        target: the reconstruction to be reached, -log p(x|z) in nats per example: below that of a vae for a larger KL;
+            negative of a density alone
         rate: of the multiplier's logarithm, per nat and step
         k: samples per example in the reconstruction
     """
     model, _ = vae(shape, **rest)
+    if target <= 0 and model.decoder.family.is_mass:
+        raise ValueError(
+            "the target is a reconstruction, -log p(x|z), which is above 0 where p(x|z) is a probability, got "
+            f"{target:g}: give what a vae reaches, or less"
+        )
     return model, er.KL() + er.Constrained(er.Reconstruction(k), target, er.LagrangeMultiplier(rate))
 
 

@@ -71,7 +71,7 @@ def mult_vae(
     activation: str = "tanh",
     beta: NonNegativeFloat = 0.2,
     anneal: int = 200_000,
-    dropout: float = 0.5,
+    dropout: UnitFloat = 0.5,
     likelihood: str = "multinomial",
     **rest: Any,
 ) -> tuple[er.GenerativeModel, er.Term]:
@@ -90,6 +90,7 @@ def mult_vae(
         likelihood: p(x|z), as for vae
     """
     _require_counts(shape)
+    _check_dropout(dropout)
     from torch import nn
 
     from elbowroom.networks.prepared_input import PreparedInput, UnitNorm
@@ -137,6 +138,7 @@ def rec_vae(
         likelihood: p(x|z), as for vae
     """
     _require_counts(shape)
+    _check_dropout(dropout)
     from torch import nn
 
     from elbowroom.networks.densely_connected import DenselyConnected
@@ -185,7 +187,7 @@ def prod_lda(
     shape: tuple[int, ...],
     latent: int = 50,
     hidden: tuple[int, ...] = (100, 100),
-    dropout: float = 0.2,
+    dropout: UnitFloat = 0.2,
     concentration: float = 1.0,
     likelihood: str = "multinomial",
 ) -> tuple[er.GenerativeModel, er.Term]:
@@ -210,9 +212,16 @@ def prod_lda(
 
     posterior = er.DiagonalNormal(latent)
     _require_counts(shape)
+    _check_dropout(dropout)
     net = er.MLP(shape, size=hidden[-1], hidden=hidden, activation="softplus")
     head = nn.Sequential(nn.Dropout(dropout), nn.Linear(hidden[-1], posterior.size), ShiftNorm(posterior.size))
     family = er.likelihood(likelihood, shape)
     decoder = er.Conditional(TopicMixture(latent, family.size, dropout), family)
     encoder = er.Conditional(nn.Sequential(net, head), posterior)
     return TopicModel(encoder, decoder, dirichlet_prior(latent, concentration)), er.ELBO()
+
+
+def _check_dropout(share: float) -> None:
+    """Raise a ValueError for a dropout of all that there is."""
+    if share >= 1:
+        raise ValueError(f"with a dropout of {share:g} nothing is left in training: give a share below 1")

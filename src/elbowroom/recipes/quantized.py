@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta
 
 import elbowroom as er
 from elbowroom.argument import NonNegativeFloat
@@ -235,7 +237,7 @@ def sq_vae(
 def qlae(
     shape: tuple[int, ...],
     latent: int = 10,
-    values: int = 10,
+    values: Annotated[int, Meta(ge=2)] = 10,
     commitment: NonNegativeFloat = 1.0,
     quantization: NonNegativeFloat = 1.0,
     likelihood: str = "bernoulli",

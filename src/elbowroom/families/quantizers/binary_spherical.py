@@ -25,7 +25,7 @@ class BinarySphericalQuantizer(LookupFreeQuantizer):
     2406.07548. The temperature is in units of the squared distance of a code's number from zero, 1/D.
 
     Args:
-        positions, bits, temperature: as of lookup-free quantization.
+        positions, bits, temperature: as of lookup-free quantization; at least 2 bits.
 
     >>> import torch
     >>> BinarySphericalQuantizer(1, bits=4)(torch.tensor([[0.3, -2.0, 0.1, 1.0]])).mean
@@ -33,6 +33,11 @@ class BinarySphericalQuantizer(LookupFreeQuantizer):
     """
 
     loss_weights: ClassVar = MappingProxyType({"entropy": 0.1})
+
+    def __init__(self, positions: Shape, bits: int = 10, temperature: float = 1.0) -> None:
+        super().__init__(positions, bits, temperature)
+        if bits < 2:
+            raise ValueError(f"a sphere of {bits} number has two points, which no gradient moves: give 2 bits or more")
 
     @staticmethod
     def corner_size(bits: int) -> float:

@@ -60,6 +60,10 @@ class Codebook(Quantizer):
     ) -> None:
         if codes < 2:
             raise ValueError(f"a codebook needs at least 2 codes to choose from, got {codes}")
+        if cosine and dim < 2:
+            raise ValueError(
+                f"a unit vector of {dim} number is a sign, which no gradient changes: give a dim of 2 or more"
+            )
         super().__init__(positions, dim, (codes,))
         self.decay, self.cosine, self.pass_gradient = decay, cosine, find_gradient(gradient)
         self.register_buffer("codes", self._scale(torch.randn(codes, dim)))

@@ -70,4 +70,6 @@ class LearnedScalarQuantizer(Quantizer):
 def make_learned_scalars(positions: Shape, dim: int, setting: str) -> Quantizer:
     """Each number the nearest of learned values of its own."""
     numbers, values = parse_sizes(setting, 2)
+    if values == 1:
+        raise ValueError("a number of 1 value says nothing of an example: give at least 2 values")
     return LearnedScalarQuantizer(positions, numbers, values)

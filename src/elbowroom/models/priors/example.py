@@ -125,7 +125,12 @@ class ExemplarPrior(ExamplePrior):
 
     @torch.no_grad()
     def initialize(self, x: Tensor, generator: torch.Generator) -> None:
-        self.examples.copy_(x[torch.arange(len(self.examples)) % len(x)])
+        if (wanted := len(self.examples)) > len(x):
+            raise ValueError(
+                f"the exemplar prior is about {wanted:,} training examples, and there are {len(x):,}: "
+                f"give it {len(x)} or fewer, as exemplar:{len(x)}"
+            )
+        self.examples.copy_(x)
 
     def forward(self) -> Distribution:
         return mixture(self.logits, self._components())
