@@ -3,7 +3,9 @@
 import io
 import json
 
+import numpy as np
 import pytest
+import torch
 from rich.console import Console
 
 import elbowroom as er
@@ -51,3 +53,26 @@ def test_numbers_have_minus_signs_as_in_every_table(value, error, shown):
     ((_, (_, *cells)),) = evaluation.rows()
     assert tuple(cells[:2]) == shown
     assert "-" not in repr(evaluation)
+
+
+def labelled_data(kind, n):
+    """Examples of two numbers, n of them to be evaluated, with a class or two factors of each."""
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 2, (n + 200, 2))
+    x = torch.as_tensor(rng.normal(size=(n + 200, 2)) + y, dtype=torch.float32)
+    labels = torch.as_tensor(y[:, 0] if kind == "classes" else y.astype(np.float32))
+    return er.load_data((x[n:], labels[n:]), test=(x[:n], labels[:n]), validation=0)
+
+
+@pytest.mark.parametrize(
+    ("suite", "kind"), [("probes", "classes"), ("clusters", "classes"), ("disentanglement", "factors")]
+)
+@pytest.mark.parametrize(("n", "has_note"), [(6, True), (100, False)])
+def test_scores_of_few_examples_say_so(suite, kind, n, has_note):
+    recipe = "vade" if suite == "clusters" else "vae"
+    model, _ = er.recipes.find(recipe)((2,), latent=2, hidden=(4,), likelihood="gaussian")
+    metrics = er.evaluate(model, labelled_data(kind, n), metrics=suite)
+    measured = [metric for metric in metrics.values() if metric.value is not None]
+    assert measured
+    words = f"of {n} examples alone, so that chance may be most of it"
+    assert all((words in (metric.note or "")) == has_note for metric in measured)

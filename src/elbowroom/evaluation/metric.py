@@ -5,16 +5,19 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
 from elbowroom.display import Displayed
-from elbowroom.formatting import format_fixed, format_number
+from elbowroom.formatting import format_count, format_fixed, format_number
 
 if TYPE_CHECKING:
     from rich.table import Table
+
+#: Examples below which a score that is fitted or counted has a note: one of 100 moves a share by a hundredth.
+MIN_SCORED_EXAMPLES = 100
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,19 @@ def mean_metric(values: Tensor, unit: str, estimator: str, **protocol: Any) -> M
     values = values.double()
     error = values.std().item() / math.sqrt(len(values)) if len(values) > 1 else None
     return Metric(values.mean().item(), unit, estimator, error, examples=len(values), **protocol)
+
+
+def note_few_examples(metric: Metric, n: int) -> Metric:
+    """Return the metric with a note where it has a value and rests on few examples.
+
+    >>> note_few_examples(Metric(1.0, "share", "of a classifier"), 6).note
+    'of 6 examples alone, so that chance may be most of it: evaluate 100 or more'
+    """
+    if metric.value is None or n >= MIN_SCORED_EXAMPLES:
+        return metric
+    few = f"of {format_count(n, 'example')} alone, so that chance may be most of it"
+    note = f"{few}: evaluate {MIN_SCORED_EXAMPLES} or more"
+    return replace(metric, note="; ".join(filter(None, (metric.note, note))))
 
 
 class Evaluation(Displayed, Mapping[str, Metric]):

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from elbowroom.evaluation.label_views import describe_without, find_label_views, without_views
-from elbowroom.evaluation.metric import Metric
+from elbowroom.evaluation.metric import Metric, note_few_examples
 from elbowroom.evaluation.registry import EvalContext, suite
 from elbowroom.evaluation.suites.probes import AGREEMENTS, measure_agreement
 
@@ -31,7 +31,7 @@ def metrics(context: EvalContext) -> dict[str, Metric]:
         return _undefined_metrics("no label is known")
     how = f"the most responsible of {context.model.n_clusters} clusters{describe_without(hidden)}"
     measured = measure_agreement(_count_pairs(classes, clusters, context.model.n_clusters), how, context.seed)
-    return {NAMES[name]: metric for name, metric in measured.items()}
+    return {NAMES[name]: note_few_examples(metric, len(classes)) for name, metric in measured.items()}
 
 
 def _cluster_split(context: EvalContext, hidden: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:

@@ -10,7 +10,7 @@ import torch
 from elbowroom.data.catalog.shapes import factor_grid
 from elbowroom.data.splits.memory import random_batches
 from elbowroom.evaluation.disentanglement.registry import DISENTANGLEMENT_SCORES, DisentanglementScore
-from elbowroom.evaluation.metric import Metric
+from elbowroom.evaluation.metric import Metric, note_few_examples
 from elbowroom.evaluation.registry import EvalContext, suite
 
 #: Examples that scores are computed from, at most, as in disentanglement_lib.
@@ -30,7 +30,7 @@ def metrics(context: EvalContext) -> dict[str, Metric]:
     z, factors = _encode_with_factors(context)
     is_grid = factor_grid(context.data) is not None
     measured = [_measure(row, z, factors, is_grid, context.seed) for row in DISENTANGLEMENT_SCORES.values()]
-    return {name: metric for part in measured for name, metric in part.items()}
+    return {name: note_few_examples(metric, len(z)) for part in measured for name, metric in part.items()}
 
 
 def undefined_reason(context: EvalContext) -> str | None:

@@ -13,7 +13,7 @@ import torch
 from elbowroom.data import Split, freeze
 from elbowroom.data.splits.memory import random_batches
 from elbowroom.evaluation.label_views import describe_without, find_label_views, without_views
-from elbowroom.evaluation.metric import Metric, mean_metric
+from elbowroom.evaluation.metric import Metric, mean_metric, note_few_examples
 from elbowroom.evaluation.registry import EvalContext, suite
 
 #: Numbers that a probe is fitted to, at most: 3,000 latents of 1,280 dimensions, or 200,000 of 20.
@@ -45,7 +45,8 @@ def metrics(context: EvalContext) -> dict[str, Metric]:
         return _undefined_metrics("every example is of one class")
     measured = _probe_metrics(context, z, y, hidden) | _clustering_metrics(z, y, n_classes, context.seed)
     how = describe_without(hidden)
-    return {n: replace(m, estimator=m.estimator + how) if m.estimator else m for n, m in measured.items()}
+    described = {n: replace(m, estimator=m.estimator + how) if m.estimator else m for n, m in measured.items()}
+    return {name: note_few_examples(metric, len(y)) for name, metric in described.items()}
 
 
 def _undefined_metrics(reason: str) -> dict[str, Metric]:
