@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor
 
 from elbowroom.evaluation.registry import EvalContext
@@ -40,6 +41,15 @@ def without_views(context: EvalContext, x: Tensor, names: Sequence[str]) -> Tens
     if views is None or not names:
         return x
     return views.keep(x, [name for name in views.names if name not in names])
+
+
+def has_other_views(context: EvalContext, x: Tensor, names: Sequence[str]) -> Tensor:
+    """Return which examples (B,) have a view besides these: of the others nothing is left to be encoded."""
+    views = context.model.views
+    if views is None or not names:
+        return torch.ones(len(x), dtype=torch.bool)
+    others = [part.flatten(1) for name, part in views.split(x).items() if name not in names]
+    return ~torch.cat(others, 1).isnan().all(1).cpu()
 
 
 def describe_without(names: Sequence[str]) -> str:

@@ -127,3 +127,18 @@ def test_the_class_is_not_looked_for_in_latents_of_itself(has_labels):
     of_others = er.evaluate(make_reader(halves.shape), halves, metrics="probes")["linear_probe_accuracy"]
     assert of_others.value == 1
     assert "without the view" not in of_others.estimator
+
+
+@pytest.mark.parametrize(("share", "reason"), [(2, None), (1, "no example of known class has another view")])
+def test_examples_of_the_class_alone_are_not_probed(share, reason):
+    """One in so many has no other view: without that of the class nothing of it is encoded."""
+    y, a = np.arange(400) % 4, np.random.default_rng(0).normal(size=(400, 3)).astype(np.float32)
+    a[::share] = np.nan
+    held_out, train = {"a": a[:200], "digit": y[:200], "y": y[:200]}, {"a": a[200:], "digit": y[200:], "y": y[200:]}
+    data = er.load_data(train, test=held_out, validation=0)
+    metrics = er.evaluate(make_reader(data.shape), data, metrics="probes,clusters")
+    for name in ("linear_probe_accuracy", "clustering_accuracy", "cluster_accuracy"):
+        assert metrics[name].examples == (None if reason else 100)
+        assert not reason or metrics[name].note == reason
+    if not reason:
+        assert "fitted to 100 training latents" in metrics["linear_probe_accuracy"].estimator

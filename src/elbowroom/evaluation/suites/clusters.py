@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from elbowroom.evaluation.label_views import describe_without, find_label_views, without_views
+from elbowroom.evaluation.label_views import describe_without, find_label_views, has_other_views, without_views
 from elbowroom.evaluation.metric import Metric, note_few_examples
 from elbowroom.evaluation.registry import EvalContext, suite
 from elbowroom.evaluation.suites.probes import AGREEMENTS, measure_agreement
@@ -28,21 +28,21 @@ def metrics(context: EvalContext) -> dict[str, Metric]:
     hidden = find_label_views(context)
     clusters, classes = _cluster_split(context, hidden)
     if len(classes) == 0:
-        return _undefined_metrics("no label is known")
+        return _undefined_metrics("no example of known class has another view" if hidden else "no label is known")
     how = f"the most responsible of {context.model.n_clusters} clusters{describe_without(hidden)}"
     measured = measure_agreement(_count_pairs(classes, clusters, context.model.n_clusters), how, context.seed)
     return {NAMES[name]: note_few_examples(metric, len(classes)) for name, metric in measured.items()}
 
 
 def _cluster_split(context: EvalContext, hidden: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
-    """Return clusters and classes of the evaluated examples whose class is known."""
+    """Return clusters and classes of the evaluated examples whose class is known, and that have a view not hidden."""
     clusters, classes = [], []
     for batch in context.eval_split.batches(context.batch_size):
         assert batch.y is not None
-        clusters.append(context.model.cluster(without_views(context, batch.x, hidden)).argmax(1).cpu())
-        classes.append(batch.y.cpu())
-    is_known = torch.cat(classes) >= 0
-    return torch.cat(clusters)[is_known].numpy(), torch.cat(classes)[is_known].numpy()
+        is_known = (batch.y.cpu() >= 0) & has_other_views(context, batch.x, hidden)
+        clusters.append(context.model.cluster(without_views(context, batch.x, hidden)).argmax(1).cpu()[is_known])
+        classes.append(batch.y.cpu()[is_known])
+    return torch.cat(clusters).numpy(), torch.cat(classes).numpy()
 
 
 def _undefined_metrics(reason: str) -> dict[str, Metric]:

@@ -12,7 +12,7 @@ import torch
 
 from elbowroom.data import Split, freeze
 from elbowroom.data.splits.memory import random_batches
-from elbowroom.evaluation.label_views import describe_without, find_label_views, without_views
+from elbowroom.evaluation.label_views import describe_without, find_label_views, has_other_views, without_views
 from elbowroom.evaluation.metric import Metric, mean_metric, note_few_examples
 from elbowroom.evaluation.registry import EvalContext, suite
 
@@ -39,7 +39,7 @@ def metrics(context: EvalContext) -> dict[str, Metric]:
     hidden = find_label_views(context)
     z, y = _encode_split(context, context.eval_split, hidden)
     if len(y) == 0:
-        return _undefined_metrics("no label is known")
+        return _undefined_metrics("no example of known class has another view" if hidden else "no label is known")
     n_classes = len(np.unique(y))
     if n_classes < 2:
         return _undefined_metrics("every example is of one class")
@@ -56,15 +56,17 @@ def _undefined_metrics(reason: str) -> dict[str, Metric]:
 def _encode_split(context: EvalContext, split: Split, hidden: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
     """Return latents (N, D) and classes (N,) of a split, or of a random part that holds MAX_LATENT_NUMBERS.
 
-    Examples whose class is not known, −1, are left out, and the hidden views of all.
+    Examples whose class is not known, −1, are left out, the hidden views of all, and who has no other.
     """
     model, size = context.model, int(np.prod(context.model.latent_shape))
     batches = random_batches(split, max(1, MAX_LATENT_NUMBERS // size), context.seed, batch_size=context.batch_size)
-    encoded = [
-        (model.encode(without_views(context, batch.x, hidden), batch.y).flatten(1).cpu(), batch.y) for batch in batches
-    ]
-    z, y = torch.cat([z for z, _ in encoded]), torch.cat([y.cpu() for _, y in encoded if y is not None])
-    return z[y >= 0].double().numpy(), y[y >= 0].numpy()
+    latents, classes = [], []
+    for batch in batches:
+        assert batch.y is not None
+        is_known = (batch.y.cpu() >= 0) & has_other_views(context, batch.x, hidden)
+        latents.append(model.encode(without_views(context, batch.x, hidden), batch.y).flatten(1).cpu()[is_known])
+        classes.append(batch.y.cpu()[is_known])
+    return torch.cat(latents).double().numpy(), torch.cat(classes).numpy()
 
 
 def _probe_metrics(context: EvalContext, z: np.ndarray, y: np.ndarray, hidden: tuple[str, ...]) -> dict[str, Metric]:
