@@ -9,6 +9,7 @@ import elbowroom as er
 from elbowroom.cli import main
 from elbowroom.comparing import compare
 from elbowroom.comparing.page_data import comparison_data
+from elbowroom.data.readers import numpy
 from elbowroom.recipes import registry
 
 
@@ -88,6 +89,21 @@ def test_rows_of_seeds_that_divide_the_data_anew_say_so(train, flags, is_noted, 
     assert main(["compare", str(tmp_path), "--out", str(tmp_path / "page.html")]) == 0
     for page in (capsys.readouterr().out, (tmp_path / "page.html").read_text()):
         assert is_said(" ".join(page.split())) is is_noted
+
+
+@pytest.mark.parametrize(("name", "is_noted"), [("one.npy", True), ("parted", False)])
+def test_seeds_that_divide_a_large_file_say_so_too(train, name, is_noted, tmp_path, monkeypatch):
+    """Known by the hash of its files, without labels; not where its splits come with it."""
+    monkeypatch.setattr(numpy, "PARTIAL_HASH_BYTES", 1000)
+    x = np.random.default_rng(0).random((100, 1, 8, 8), dtype=np.float32)
+    np.save(tmp_path / "one.npy", x)
+    (tmp_path / "parted").mkdir()
+    for split, part in (("train", x[:60]), ("validation", x[60:80]), ("test", x[80:])):
+        np.save(tmp_path / "parted" / f"x_{split}.npy", part)
+    flags = ("--data", str(tmp_path / name), "--batch-size", "20")
+    found = compare(*(train(f"seed-{seed}", *flags, "--seed", seed) for seed in "01"))
+    assert len(found.protocols) == 1
+    assert any("divides the data anew" in note for note in found.notes) is is_noted
 
 
 RECIPE = """

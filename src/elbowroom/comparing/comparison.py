@@ -356,9 +356,10 @@ def group_name(differing_values: dict[str, str], distinguishing: Sequence[str]) 
 
 def division_notes(groups: Sequence[Group]) -> list[str]:
     """Return what follows from seeds that divide the data in different ways, within groups and between them."""
-    divisions: dict[EvaluationProtocol, list[set[str]]] = {}
+    divisions: dict[EvaluationProtocol, list[set[tuple[str, str | None]]]] = {}
     for group in groups:
-        fingerprints = {e.run.record["data"].get("fingerprint") for e in group.done_entries if e.run} - {None}
+        records = [entry.run.record["data"] for entry in group.done_entries if entry.run]
+        fingerprints = {(one["fingerprint"], one.get("division")) for one in records if one.get("fingerprint")}
         if fingerprints:
             divisions.setdefault(group.protocol, []).append(fingerprints)
     notes = []

@@ -121,6 +121,18 @@ def fingerprint(splits: dict[str, AnySplit], content_hash: str | None) -> str | 
     return digest.hexdigest()
 
 
+def hash_division(splits: dict[str, AnySplit]) -> str | None:
+    """Return a short hash of which rows of the source each split has; None where that is not known, as of streams."""
+    digest = blake2b(digest_size=8)
+    for name, split in splits.items():
+        if not isinstance(split, InMemorySplit | BufferedSplit):
+            return None
+        rows = torch.arange(len(split)) if split.source_rows is None else split.source_rows.cpu()
+        digest.update(f"{name} {len(rows)}".encode())
+        digest.update(rows.long().sort().values.numpy().data)
+    return digest.hexdigest()
+
+
 def iter_raw_values(split: InMemorySplit | BufferedSplit) -> Iterator[Tensor]:
     """Yield the values as a split in memory stores them, in chunks."""
     if isinstance(split, InMemorySplit):

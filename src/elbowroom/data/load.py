@@ -16,6 +16,7 @@ from elbowroom.data.checks import (
     describe_check_coverage,
     find_out_of_range,
     fingerprint,
+    hash_division,
     is_binary,
     value_limits,
 )
@@ -341,6 +342,9 @@ def build_data(
         "preprocessing": "; ".join(filter(None, steps)) or "none",
         "fingerprint": fingerprint(splits, raw.content_hash),
     }
+    if raw.content_hash is not None:
+        # The hash of files is the same for each division of them.
+        protocol["division"] = hash_division(splits)
     shape = raw.train.shape
     if raw.columns is not None:
         rows = max(column.rows for column in raw.columns)

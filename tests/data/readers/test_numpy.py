@@ -139,6 +139,10 @@ def test_a_large_file_is_known_again_in_memory_and_mapped(tmp_path, monkeypatch)
     memory, mapped = load_data(tmp_path / "mine.npy"), load_data(tmp_path / "mine.npy", buffer=40)
     assert isinstance(memory.train, InMemorySplit)
     assert memory.protocol["fingerprint"] == mapped.protocol["fingerprint"]
+    assert memory.protocol["division"] == mapped.protocol["division"]
+    another = load_data(tmp_path / "mine.npy", seed=1).protocol
+    assert another["fingerprint"] == memory.protocol["fingerprint"], "runs know their data again by it"
+    assert another["division"] != memory.protocol["division"]
     assert load_data(tmp_path / "mine.npy", validation=3).protocol["fingerprint"] != memory.protocol["fingerprint"]
     drawn = [load_data(tmp_path / "mine.npy", binarize="dynamic", buffer=b).protocol["fingerprint"] for b in (None, 40)]
     assert drawn[0] != drawn[1]  # in memory validation is drawn in turn, mapped by row
