@@ -106,6 +106,22 @@ def test_seeds_that_divide_a_large_file_say_so_too(train, name, is_noted, tmp_pa
     assert any("divides the data anew" in note for note in found.notes) is is_noted
 
 
+def test_unknown_likelihoods_are_not_taken_for_the_same(tmp_path):
+    """Of modules of one's own, whose records say nothing of it."""
+    data = er.load_data("digits")
+    quick = {"steps": 2, "device": "cpu", "report": False, "sampler": "none", "progress": False}
+    for name, family in (("a", er.Bernoulli(data.shape)), ("b", er.Gaussian(data.shape))):
+        q = er.Conditional.mlp(data.shape, er.DiagonalNormal(2))
+        model = er.Model(q, er.Conditional.mlp(2, family), er.StandardNormal(2))
+        er.fit(model, er.ELBO(), data, out=tmp_path / name, **quick)
+    er.fit(*er.recipes.vae(data.shape, latent=2), data, out=tmp_path / "c", **quick)
+    words = "unknown, since no recipe made their models: compare their bounds only if you gave them the same"
+    for names, is_noted in (("ab", True), ("abc", True), ("ac", False)):
+        found = compare(*(tmp_path / name for name in names))
+        assert any(words in note for note in found.notes) is is_noted
+        assert sum("unknown" in line for line in found.comparability_notes) == ("c" in names)
+
+
 RECIPE = """
 import elbowroom as er
 

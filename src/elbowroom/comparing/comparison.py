@@ -279,6 +279,11 @@ class Comparison(Displayed):
             notes.append(
                 f"the runs were evaluated with {counts} samples, which makes bounds differ: evaluate them alike"
             )
+        if sum(entry.is_likelihood_unknown for entry in self.entries) > 1:
+            notes.append(
+                "likelihoods of some runs are unknown, since no recipe made their models: compare their bounds only "
+                "if you gave them the same"
+            )
         return [*notes, *division_notes(self.groups)]
 
     @property

@@ -133,12 +133,17 @@ class Entry:
         """Why its likelihood is only what the record says, where its recipe cannot be called here; else empty."""
         return "" if self.run is None else self._likelihood[1]
 
+    @property
+    def is_likelihood_unknown(self) -> bool:
+        """Whether nothing says what log p(x|z) is, as of a module of one's own."""
+        return self.run is not None and self.run.record["recipe"] is None
+
     @cached_property
     def _likelihood(self) -> tuple[str, str]:
         """The likelihood in words, and why it is only what the record says."""
         assert self.run is not None
         recipe, arguments = self.run.record["recipe"], self.run.record["arguments"] or {}
-        if recipe is None:
+        if self.is_likelihood_unknown:
             return "unknown, since no recipe made the model", ""
         try:
             if recipe not in all_recipes():
