@@ -84,8 +84,8 @@ def evaluate(run: Run, source: str | None, resize: Any, label: str | None, as_js
     "--draw/--mean",
     "draw",
     default=None,
-    help="draw from p(x|z), or take its mean  [default: draw rows, series and from a decoder that reads x, take the "
-    "mean of other images]",
+    help="draw from p(x|z), or take its mean, of a decoder that reads x the mean of each value given those "
+    "before it  [default: draw rows, series and from such a decoder, take the mean of other images]",
 )
 @options.shared_options("seed", seed={"help": "of the draw"})
 @click.option(
