@@ -8,7 +8,7 @@ import torch
 
 import elbowroom as er
 from elbowroom.cli import main
-from elbowroom.exporting.modules import cycle_conditions
+from elbowroom.exporting.modules import Encoder, cycle_conditions
 from elbowroom.exporting.onnx import MAX_RELATIVE_ERROR
 from tests.exporting.test_modules import NO_SAMPLER
 from tests.tiny_recipes import make_tiny, representative_recipes
@@ -67,6 +67,20 @@ def test_onnx_does_what_torch_does(name, digits, tmp_path):
         one, two = (sampler.run(None, {"noise": eps, **{k: v[:5] for k, v in given.items()}}) for _ in range(2))
         assert one[0].shape == (5, *model.shape)
         assert all(np.array_equal(a, b) for a, b in zip(one, two, strict=True))
+
+
+@pytest.mark.exhaustive
+def test_flows_of_views_are_a_graph():
+    """Which views an example has is a value, on which no graph branches: some lack one, and one has none."""
+    shape = er.ViewShape([er.View("a", (6,), "gaussian:1"), er.View("b", (4,), "gaussian:1")])
+    model, _ = make_tiny("jnf", shape, flow="realnvp")
+    x = torch.randn(5, 10)
+    x[1, :6], x[2, 6:], x[3] = torch.nan, torch.nan, torch.nan
+    batch = torch.export.Dim("batch", min=1)
+    encoder = Encoder(model).eval()
+    exported = torch.export.export(encoder, (x[:2],), dynamic_shapes=({0: batch},), strict=False)
+    for traced, expected in zip(exported.module()(x), encoder(x), strict=True):
+        torch.testing.assert_close(traced, expected)
 
 
 @pytest.mark.slow

@@ -224,5 +224,7 @@ class ViewFlows(UncheckedDistribution):
 
 
 def _holds(condition: Tensor) -> bool:
-    """Whether a condition is known to hold: while a CUDA graph is captured, no value can be read."""
+    """Whether a condition is known to hold: while a CUDA graph is captured or exported, no value can be read."""
+    if torch.compiler.is_compiling():
+        return False
     return not (condition.is_cuda and torch.cuda.is_current_stream_capturing()) and bool(condition)
