@@ -128,7 +128,7 @@ class ExemplarPrior(ExamplePrior):
         if (wanted := len(self.examples)) > len(x):
             raise ValueError(
                 f"the exemplar prior is about {wanted:,} training examples, and there are {len(x):,}: "
-                f"give it {len(x)} or fewer, as exemplar:{len(x)}"
+                f"give it {len(x)} or fewer, as exemplar:{len(x)}, or exemplar_vae with components={len(x)}"
             )
         self.examples.copy_(x)
 
