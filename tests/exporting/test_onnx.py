@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 import elbowroom as er
 from elbowroom.cli import main
@@ -91,6 +92,30 @@ def test_a_part_without_a_graph_is_refused_in_a_line(name, digits, tmp_path):
         export_recipe(name, digits, tmp_path)
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "onnx").exists()
+
+
+class BranchingNet(nn.Module):
+    """A network that does what its values say, as no graph does."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(64, 4)
+
+    def forward(self, x):
+        h = self.layer(x.flatten(1))
+        return 2 * h if h.sum() > 0 else h
+
+
+def test_of_a_network_without_a_graph_nothing_is_printed_but_the_error(digits, tmp_path, capfd):
+    pytest.importorskip("onnx")
+    decoder = er.recipes.vae(digits.shape, latent=2, hidden=(8,))[0].decoder
+    encoder = er.Conditional(BranchingNet(), er.DiagonalNormal(2))
+    model = er.Model(encoder, decoder, er.StandardNormal(2))
+    run = er.fit(model, er.ELBO(), digits, steps=1, out=tmp_path / "run", progress=False)
+    capfd.readouterr()
+    with pytest.raises(ValueError, match="the encoder cannot be written as ONNX"):
+        er.export(run, onnx=tmp_path / "onnx")
+    assert capfd.readouterr() == ("", "")
 
 
 def test_onnx_that_is_off_leaves_nothing(run, tmp_path, monkeypatch, capsys):

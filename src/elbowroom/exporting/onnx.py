@@ -7,7 +7,8 @@ import logging
 import shutil
 import warnings
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, redirect_stderr
+from io import StringIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -28,6 +29,8 @@ COMPARED_EXAMPLES = 16
 DESCRIPTION_FILE = "model.json"
 #: Characters of the exporter's message that an error repeats.
 MAX_REASON_CHARS = 200
+#: Where torch logs what it cannot make a graph of.
+EXPORTER_LOGS = ("torch.onnx", "torch.fx.experimental.symbolic_shapes")
 
 
 class OnnxComponent(NamedTuple):
@@ -230,13 +233,14 @@ def _tensor_spec(t: Tensor) -> dict[str, Any]:
 
 @contextmanager
 def _silence_exporter() -> Iterator[None]:
-    """Silence the warnings and the log of torch's exporter."""
-    log = logging.getLogger("torch.onnx")
-    level = log.level
-    log.setLevel(logging.ERROR)
+    """Silence the warnings and the logs of torch's exporter, and the graph that it prints where it fails."""
+    levels = {log: log.level for log in map(logging.getLogger, EXPORTER_LOGS)}
+    for log in levels:
+        log.setLevel(logging.ERROR)
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), redirect_stderr(StringIO()):
             warnings.simplefilter("ignore")
             yield
     finally:
-        log.setLevel(level)
+        for log, level in levels.items():
+            log.setLevel(level)
