@@ -1,27 +1,36 @@
-"""Reconstruction error: mean squared error, category error of tables, class error of semi-supervised models."""
+"""Reconstruction error: mean squared error, error of categories, class error of semi-supervised models."""
 
 from __future__ import annotations
+
+import math
 
 import torch
 from torch import Tensor
 
+from elbowroom.distributions.tokens import count_ends_before
 from elbowroom.evaluation.metric import Metric, mean_metric
 from elbowroom.evaluation.registry import EvalContext, suite
 from elbowroom.families import Columns, Family
+from elbowroom.families.tokens import Tokens
+from elbowroom.families.views import Views
 
 
 @suite("reconstruction", "how far reconstructions are from the data", is_default=True)
 def metrics(context: EvalContext) -> dict[str, Metric]:
     """Measure ``mse`` at the posterior mean; for some data and models also ``category_error`` and ``class_error``.
 
-    For a table, ``mse`` is over its numeric columns and ``category_error`` is the share of wrong values in its
-    categorical columns; missing values do not count. ``class_error`` is the share of labelled examples for which a
-    semi-supervised model assigns another class the highest probability.
+    Of a table and of several views, ``mse`` is over the numbers and ``category_error`` the share of wrong values among
+    the categorical columns and the classes; missing values do not count. Of a text it is the share of wrong tokens, up
+    to and with its end. ``class_error`` is the share of labelled examples for which a semi-supervised model assigns
+    another class the highest probability.
     """
-    model, categorical = context.model, _categorical_columns(context.model.decoder.family)
+    model, family = context.model, context.model.decoder.family
+    categorical = _categorical_values(family)
     squared_errors, category_errors, class_errors = list[Tensor](), list[Tensor](), list[Tensor]()
     for batch in context.eval_split.batches(context.batch_size):
         difference = (model.reconstruct(batch.x, batch.y) - batch.x).flatten(1)
+        if isinstance(family, Tokens):
+            difference = difference.where(count_ends_before(batch.x) == 0, torch.nan)
         categorical = categorical.to(difference.device)
         if len(categorical) != difference.shape[1] or not categorical.all():
             numeric = difference[:, ~categorical] if len(categorical) else difference
@@ -50,8 +59,13 @@ def _nanmean_metric(parts: list[Tensor], unit: str, estimator: str) -> Metric | 
     return mean_metric(values, unit, estimator) if len(values) else None
 
 
-def _categorical_columns(family: Family) -> Tensor:
-    """Return a mask of the categorical columns of a table, (D,); for other data an empty one, (0,)."""
-    if not isinstance(family, Columns):
-        return torch.zeros(0, dtype=torch.bool)
-    return torch.tensor([column.levels is not None for column in family.columns])
+def _categorical_values(family: Family) -> Tensor:
+    """Return a mask of the numbers of an example that stand for a category, (D,); where there are none, (0,)."""
+    if isinstance(family, Columns):
+        return torch.tensor([column.levels is not None for column in family.columns])
+    if isinstance(family, Tokens):
+        return torch.ones(math.prod(family.shape), dtype=torch.bool)
+    if isinstance(family, Views):
+        masks = [(_categorical_values(part), math.prod(part.shape)) for part in family.parts]
+        return torch.cat([mask if len(mask) else torch.zeros(n, dtype=torch.bool) for mask, n in masks])
+    return torch.zeros(0, dtype=torch.bool)
