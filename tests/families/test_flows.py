@@ -119,7 +119,11 @@ def test_a_layer_more_is_a_flow_of_two_chains():
 
 @pytest.mark.parametrize(
     ("name", "words"),
-    [("iaff", "unknown posterior 'iaff': did you mean 'iaf'"), ("iaf:0", "flow 'iaf:0': write iaf:K with a number")],
+    [
+        ("iaff", "unknown posterior 'iaff': did you mean 'iaf'"),
+        ("iaf:0", "flow 'iaf:0': write iaf:K with a number"),
+        ("normal:3", "posterior 'normal:3': write normal alone, it takes no setting"),
+    ],
 )
 def test_names_are_checked(name, words):
     with pytest.raises(ValueError, match=words):

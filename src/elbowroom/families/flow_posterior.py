@@ -58,13 +58,16 @@ def posterior(name: str, latent: Shape) -> Family:
     """Make the posterior q(z|x) of this name for a latent of this size: normal, or a flow, as "iaf:2".
 
     Raises:
-        ValueError: there is no such posterior, or no such number of layers.
+        ValueError: there is no such posterior, or no such number of layers, or a setting of one that has none.
 
     >>> posterior("normal", 2), posterior("householder:4", 2).size
     (DiagonalNormal(2), 12)
     """
-    if name == NORMAL:
+    kind, colon, _ = name.partition(":")
+    if kind == NORMAL and colon:
+        raise ValueError(f"posterior '{name}': write {NORMAL} alone, it takes no setting")
+    if kind == NORMAL:
         return DiagonalNormal(latent)
-    if name.partition(":")[0] not in FLOWS:
-        raise errors.unknown_name("posterior", name.partition(":")[0], [NORMAL, *FLOWS])
+    if kind not in FLOWS:
+        raise errors.unknown_name("posterior", kind, [NORMAL, *FLOWS])
     return FlowPosterior(latent, name)
