@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -55,7 +56,7 @@ def to_images(x: Tensor, shape: Sequence[int] | None) -> Tensor:
 
 
 def _draw_view(part: Tensor, view: View, height: int) -> Tensor:
-    """Return a view as an image (..., C, height, W): a class or a vector as a column of cells."""
+    """Return a view as an image (..., C, height, W): a class or a vector as cells, in turn down one column or more."""
     if is_image(view.shape):
         missing = height - view.shape[1]
         return F.pad(part, (0, 0, missing // 2, missing - missing // 2), value=MISSING_GRAY)
@@ -65,6 +66,15 @@ def _draw_view(part: Tensor, view: View, height: int) -> Tensor:
         cells = torch.where(part.isnan(), part, cells)
     else:
         cells = part.flatten(part.dim() - len(view.shape)).sigmoid()
-    rows = torch.arange(height, device=part.device) * cells.shape[-1] // height
-    column = cells.index_select(-1, rows)
-    return column[..., None, :, None].expand(*column.shape[:-1], 1, height, max(2, height // 5))
+    return _stack_cells(cells, height)
+
+
+def _stack_cells(cells: Tensor, height: int) -> Tensor:
+    """Return cells (..., n) as an image (..., 1, height, W): each has a row at least, so many may need columns."""
+    n_columns = math.ceil(cells.shape[-1] / height)
+    n_rows = math.ceil(cells.shape[-1] / n_columns)
+    cells = F.pad(cells, (0, n_columns * n_rows - cells.shape[-1]), value=MISSING_GRAY)
+    columns = cells.unflatten(-1, (n_columns, n_rows)).movedim(-2, -1)
+    rows = torch.arange(height, device=cells.device) * n_rows // height
+    width = max(1, max(2, height // 5) // n_columns)
+    return columns.index_select(-2, rows).repeat_interleave(width, -1).unsqueeze(-3)
