@@ -8,6 +8,7 @@ import pytest
 import torch
 
 import elbowroom as er
+from tests.views import image_and_digit
 
 #: What takes examples: from a model and examples to a tensor.
 ENTRIES = {
@@ -115,7 +116,7 @@ def test_latents_of_another_size_are_refused():
     for z in ([[0, 0, 0]], [0.0]):
         with pytest.raises(ValueError, match="this model's latents have 2: give 2 each"):
             model.decode(z)
-    with pytest.raises(ValueError, match="not numbers of one shape"):
+    with pytest.raises(ValueError, match="holds no numbers of one shape"):
         model.decode([[0], [0, 1]])
 
 
@@ -143,3 +144,31 @@ def test_what_is_no_number_of_samples_is_refused(pixel_model, n):
     with pytest.raises(ValueError, match=r"n is how many to draw.*latents are given as z="):
         pixel_model.sample(n)
     assert len(pixel_model.sample(np.int64(2))) == 2
+
+
+VIEW_INPUTS = {
+    "a class that is not": ({"digit": np.array([1, 77])}, "view 'digit' has the class 77: expected 0 to 9"),
+    "half a class": ({"digit": np.array([1.5])}, "view 'digit' has the class 1.5"),
+    "no class": ({"digit": np.array([-2])}, "view 'digit' has the class -2: .* -1 where it is missing"),
+    "names": ({"digit": ["a"]}, "view 'digit' holds no numbers of one shape, got list"),
+    "columns": ({"digit": np.zeros((2, 3))}, "view 'digit' has shape 2x3: expected 2x1"),
+    "pixels as floats": ({"image": np.full((1, 8, 8), 255.0)}, "value 255 in example 0 of view 'image' is outside"),
+}
+
+
+@pytest.mark.parametrize(("views", "words"), VIEW_INPUTS.values(), ids=VIEW_INPUTS)
+def test_values_that_a_view_cannot_have_are_refused(views, words):
+    model, _ = er.recipes.mvae(image_and_digit(), latent=2, hidden=(8,))
+    for take in (model.encode, model.reconstruct):
+        with pytest.raises(ValueError, match=words):
+            take(views)
+
+
+def test_a_class_of_minus_one_is_missing():
+    model, _ = er.recipes.mvae(image_and_digit(), latent=2, hidden=(8,))
+    image = np.random.default_rng(0).random((3, 8, 8))
+    with_gaps = {"image": image, "digit": np.array([-1, 4, -1])}
+    z, alone = model.encode(with_gaps), model.encode({"image": image})
+    torch.testing.assert_close(z[[0, 2]], alone[[0, 2]])
+    assert not torch.allclose(z[1], alone[1])
+    assert not model.encode({"digit": [-1]}).any()

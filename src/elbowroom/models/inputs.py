@@ -16,6 +16,9 @@ import torch
 from torch import Tensor
 
 from elbowroom import errors
+from elbowroom.families.base import Family
+from elbowroom.families.views import Views
+from elbowroom.table_shape import TableShape
 from elbowroom.view_shape import ViewShape
 
 if TYPE_CHECKING:
@@ -82,13 +85,36 @@ def as_examples(model: GenerativeModel, x: Any) -> Tensor:
 
 
 def _code_view(value: Any, name: str, views: ViewShape) -> Tensor:
-    """Return a view of examples as floats: bytes are pixels where the view has several numbers, else classes."""
+    """Return a view of examples as floats: bytes are pixels where the view has several numbers, else classes.
+
+    Raises:
+        ValueError: no numbers; a class that the view has not.
+    """
     values = value if isinstance(value, Tensor) else _as_tensor(value, f"view '{name}'")
     shape = next((view.shape for view in views.views if view.name == name), ())
     values = values[..., None] if shape == (1,) and values.dim() == 1 else values
     is_image_without_channel = len(shape) == 3 and shape[0] == 1 and tuple(values.shape[-2:]) == shape[1:]
     values = values.unsqueeze(-3) if is_image_without_channel and values.dim() == 3 else values
+    if isinstance(shape, TableShape):
+        return _code_categories(values.float(), shape, name)
     return values.float() / 255 if values.dtype == torch.uint8 and shape != (1,) else values.float()
+
+
+def _code_categories(values: Tensor, shape: TableShape, name: str) -> Tensor:
+    """Return columns of a view (..., D) whose categories are checked, NaN where one is missing, -1."""
+    sizes = torch.tensor(shape.sizes, device=values.device)
+    if values.shape[-1:] != sizes.shape:
+        return values  # Joining the views names the shape that is wrong.
+    values = values.masked_fill((sizes > 1) & (values == -1), torch.nan)
+    known = values.isnan() | (sizes == 1) | ((values >= 0) & (values < sizes) & (values == values.floor()))
+    if known.all():
+        return values
+    column = int((~known).flatten(0, -2).any(0).nonzero()[0])
+    value = float(values[..., column][~known[..., column]][0])
+    raise ValueError(
+        f"view '{name}' has the class {value:g}: expected 0 to {shape.sizes[column] - 1}, in the order of the "
+        "classes in training, or -1 where it is missing"
+    )
 
 
 def _code_plainly(x: Any) -> Tensor:
@@ -113,18 +139,27 @@ def check_examples(model: GenerativeModel, x: Tensor) -> Tensor:
         have, want = (_format_shape(shape) for shape in (x.shape, model.shape))
         raise ValueError(f"x has shape {have}; this model's examples are {want}: give (N, {want.replace('x', ', ')})")
     family = model.decoder.family
+    if isinstance(family, Views):
+        for part, (name, values) in zip(family.parts, family.views.split(x).items(), strict=True):
+            _check_range(values, part, f" of view '{name}'", takes_gaps=True)
+    else:
+        _check_range(x, family, "", takes_gaps=family.missing)
+    return x
+
+
+def _check_range(x: Tensor, family: Family, where: str, takes_gaps: bool) -> None:
     low, high = family.support
     valid = (x >= low) & (x <= high) & x.isfinite()
-    if family.missing:
+    if takes_gaps:
         valid |= x.isnan()
     if not valid.all():
         row = int((~valid).flatten(1).any(1).nonzero()[0])
         value = float(x[row][~valid[row]][0])
         raise ValueError(
-            f"value {value:g} in example {row} is outside [{low:g}, {high:g}], the range of {type(family).__name__}: "
-            "give the bytes or the array itself, which are coded as in training, or load_like(..., run.record['data'])"
+            f"value {value:g} in example {row}{where} is outside [{low:g}, {high:g}], the range of "
+            f"{type(family).__name__}: give the bytes or the array itself, which are coded as in training, or "
+            "load_like(..., run.record['data'])"
         )
-    return x
 
 
 def as_latents(model: GenerativeModel, z: Any) -> Tensor:
@@ -185,7 +220,8 @@ def _as_tensor(values: Any, name: str) -> Tensor:
     except ValueError:
         array = np.empty(0, object)
     if array.dtype.kind not in "buif":
-        raise ValueError(f"{name} is a {type(values).__name__} and not numbers of one shape: give an array or a tensor")
+        kind = type(values).__name__
+        raise ValueError(f"{name} holds no numbers of one shape, got {kind}: give an array or a tensor")
     tensor = torch.from_numpy(array)
     return tensor.float() if tensor.dtype == torch.float64 else tensor
 
