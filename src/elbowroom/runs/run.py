@@ -158,6 +158,11 @@ class Run(Displayed):
         """Whether the directory is an autoencoder that diffusers saved, of which there are the weights alone."""
         return not self.exists and diffusers.is_diffusers_folder(self.path)
 
+    @property
+    def is_imported(self) -> bool:
+        """Whether its weights come from another library, so that there is no training of its own to go on with."""
+        return self.is_of_diffusers or "imported_from" in self.record
+
     @cached_property
     def record(self) -> dict[str, Any]:
         """The record, as read from ``recipe.json``; of a folder of diffusers, as its config says."""
@@ -339,7 +344,7 @@ class Run(Displayed):
         if source is None or arguments is None:
             given = "was trained on data given in Python: pass the same as"
             unknown = "does not say what it was trained on: pass"
-            raise errors.MissingArgumentError(f"{self.path} {unknown if self.is_of_diffusers else given}", "data")
+            raise errors.MissingArgumentError(f"{self.path} {unknown if self.is_imported else given}", "data")
         for name in arguments:
             if name not in (known := arguments_of(DataConfig)):
                 raise errors.unknown_name(f"argument of the data in {self.path / 'recipe.json'}", name, known)

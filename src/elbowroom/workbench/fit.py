@@ -281,10 +281,16 @@ def resume(
         progress: whether a progress bar is shown; if not given, as it was started.
 
     Raises:
-        ValueError: there is no run, it is finished, another process trains into it, or all checkpoints are damaged.
+        ValueError: there is no run, it is finished or imported, another process trains into it, or all checkpoints are
+            damaged.
     """
     distributed.init_process_group()
     run = path if isinstance(path, Run) else Run(path)
+    if run.is_imported:
+        raise ValueError(
+            f"{run.path} was imported, and has no training to resume: start one from its weights, "
+            f"er.fit(..., init_from={str(run.path)!r}) or 'elbowroom train --from {run.path}'"
+        )
     data = run.data(data)
     if model is None or objective is None:
         model, objective = run.build()

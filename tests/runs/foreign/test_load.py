@@ -11,6 +11,7 @@ from torch import nn
 
 import elbowroom as er
 from elbowroom.cli import main
+from elbowroom.runs.foreign import import_run
 
 LATENT, WIDTHS = 3, (4, 8, 6)
 
@@ -165,6 +166,23 @@ def test_the_command_makes_a_run_that_is_evaluated_and_reported(tmp_path, capsys
     assert main(["import", str(path), "--out", out]) == 2
     assert main(["import", str(path), "--out", out, "--overwrite"]) == 0
     assert main(["evaluate", out, "--data", "digits", "--samples", "2"]) == 0
+    capsys.readouterr()
+    assert main(["evaluate", out]) == 2
+    assert "does not say what it was trained on: pass --data" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("more", [[], ["--steps", "3"], ["--epochs", "2"]])
+def test_there_is_no_training_to_resume(more, tmp_path, capsys):
+    """It had a traceback, and with more steps began at random weights, which replaced those imported."""
+    path, _ = CASES["classic"](tmp_path)
+    out = tmp_path / "run"
+    import_run(path, out, data="digits")
+    weights = (out / "model.safetensors").read_bytes()
+    assert main(["resume", str(out), *more, "--quiet"]) == 2
+    error = capsys.readouterr().err
+    assert f"{out} was imported, and has no training to resume: start one from its weights" in error
+    assert error.count("\n") == 1
+    assert (out / "model.safetensors").read_bytes() == weights
 
 
 class Trap:
