@@ -39,7 +39,10 @@ def test_reconstructions_are_curves_of_each_channel_without_gaps(view):
 
 
 def test_samples_lie_beside_quantiles_of_the_data(view):
-    charts = PLOTS["samples"].build_spec(view).marks
+    spec = PLOTS["samples"].build_spec(view)
+    charts = spec.marks
+    # An image has the protocol under it and no caption, and lines that no legend names.
+    assert spec.protocol.endswith("draws from p(x|z), z ~ p(z); nine tenths of the data lie between the grey lines")
     assert [chart.title for chart in charts] == ["channel 0", "channel 1"]
     low, high, *samples = charts[0].lines
     assert all(a < b for a, b in zip(low.y, high.y, strict=True))

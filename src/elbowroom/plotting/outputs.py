@@ -24,7 +24,7 @@ N_SAMPLED_ROWS = 12
 #: Samples of a table whose cells are shown.
 N_SAMPLED_CELLS = 6
 #: What the quantiles beside samples are.
-BAND_WORDS = "Nine tenths of the data lie between the grey lines."
+BAND_WORDS = "nine tenths of the data lie between the grey lines"
 #: Held-out examples whose nearest training example gives the reference distance.
 N_REFERENCE_EXAMPLES = 100
 
@@ -83,12 +83,12 @@ def samples_figure(view: RunView, n: int = 64) -> FigureSpec:
         n = N_SAMPLED_ROWS
         if view.has_series:
             n = series_curves.MAX_CURVES
-            caption = f"{sentence}: {n} series, every channel in its own unit. {BAND_WORDS}"
+            caption = f"{sentence}: {n} series, every channel in its own unit."
             charts = series_curves.sample_curves(view, source.samples(view, n))
-            return FigureSpec("Samples", caption, source.describe(view, n), charts)
-        caption = f"{sentence}: {n} rows. {BAND_WORDS}"
+            return FigureSpec("Samples", caption, f"{source.describe(view, n)}; {what}; {BAND_WORDS}", charts)
+        caption = f"{sentence}: {n} rows."
         chart = table_rows.quantile_band(view, "samples", source.samples(view, n))
-        return FigureSpec("Samples", caption, source.describe(view, n), [chart])
+        return FigureSpec("Samples", caption, f"{source.describe(view, n)}; {what}; {BAND_WORDS}", [chart])
     side = math.isqrt(n)
     grid = source.image_grid(view, side, side)
     return FigureSpec("Samples", f"{sentence}.{grayscale_note(view)}", source.describe(view, side * side), [grid])
