@@ -139,7 +139,7 @@ def check_examples(model: GenerativeModel, x: Tensor) -> Tensor:
         have, want = (_format_shape(shape) for shape in (x.shape, model.shape))
         raise ValueError(f"x has shape {have}; this model's examples are {want}: give (N, {want.replace('x', ', ')})")
     family = model.decoder.family
-    if isinstance(family, Views):
+    if isinstance(family, Views) and family.views is not None:
         for part, (name, values) in zip(family.parts, family.views.split(x).items(), strict=True):
             _check_range(values, part, f" of view '{name}'", takes_gaps=True)
     else:

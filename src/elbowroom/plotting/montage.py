@@ -74,7 +74,7 @@ def _stack_cells(cells: Tensor, height: int) -> Tensor:
     n_columns = math.ceil(cells.shape[-1] / height)
     n_rows = math.ceil(cells.shape[-1] / n_columns)
     cells = F.pad(cells, (0, n_columns * n_rows - cells.shape[-1]), value=MISSING_GRAY)
-    columns = cells.unflatten(-1, (n_columns, n_rows)).movedim(-2, -1)
+    columns = cells.reshape(*cells.shape[:-1], n_columns, n_rows).movedim(-2, -1)
     rows = torch.arange(height, device=cells.device) * n_rows // height
     width = max(1, max(2, height // 5) // n_columns)
     return columns.index_select(-2, rows).repeat_interleave(width, -1).unsqueeze(-3)
