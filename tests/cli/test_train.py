@@ -161,3 +161,17 @@ def test_a_training_starts_from_a_run_with_its_recipe_arguments_and_coding(tmp_p
     assert "leave --resize out" in capfd.readouterr().err
     assert main(["resume", str(base), "--steps", "4"]) == 0
     assert "weights   the last, of step 4" in capfd.readouterr().out
+
+
+def test_a_likelihood_that_is_named_is_not_replaced_where_it_is_the_default_of_other_data(error_line, tmp_path):
+    views, table, out = tmp_path / "views.npz", tmp_path / "bits.csv", tmp_path / "run"
+    np.savez(views, image=np.zeros((40, 4, 4), np.uint8), digit=np.arange(40) % 4)
+    line = error_line("train", "vae", "--data", views, "--likelihood", "bernoulli", "--out", out)
+    assert "these have the views image, digit: name the view, as views:image=bernoulli" in line
+    assert not out.exists()
+    table.write_text("a,b\n" + "0,1\n1,0\n" * 30)
+    arguments = ["--data", str(table), "--likelihood", "bernoulli", "--steps", "2", "--quiet", "--no-report"]
+    assert main(["train", "vae", *arguments, "--out", str(out)]) == 0
+    run = er.Run(out)
+    assert run.record["arguments"]["likelihood"] == "bernoulli"
+    assert "--likelihood bernoulli" in repeat_command(run.record).line

@@ -176,9 +176,11 @@ def _prepare(recipe: Recipe, given: Set[str], flag_values: dict[str, Any]) -> _T
     from elbowroom.workbench.callback_registry import from_record
 
     flag_values = settle_defaults(recipe.defaults, flag_values, given.__contains__)
-    # Defaults are left to the recipe: its default likelihood is another one for tables.
+    # Defaults are left to the recipe: its default likelihood is another one for tables and views, unless it was given.
     arguments = {
-        name: flag_values[name] for name, argument in recipe.arguments.items() if flag_values[name] != argument.default
+        name: flag_values[name]
+        for name, argument in recipe.arguments.items()
+        if name in given or flag_values[name] != argument.default
     }
     # Known without the data, which may take long to read.
     check_length(config_from(TrainConfig, flag_values))

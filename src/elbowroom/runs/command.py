@@ -63,6 +63,9 @@ def repeat_command(record: dict[str, Any]) -> RepeatCommand:
         words += [] if training.get("init_from") else _data_flags(data["source"], asked_arguments(data), usual)
         caveats += [] if by_command else _data_caveats(data["arguments"], training["seed"])
     words += _changed_flags(_recipe_arguments(record), recipe.arguments)
+    likelihood = record["arguments"].get("likelihood")
+    if "columns" in data and likelihood is not None and likelihood == recipe.arguments["likelihood"].default:
+        words += ["--likelihood", likelihood]  # A table's default is another.
     unasked = {"device": None} | ({"batch_size": None} if _has_default_batch_size(record) else {})
     words += _changed_flags(settings | unasked, usual)
     caveats += [f"The callback {callback} was given in Python, and has no flag." for callback in others]
