@@ -64,3 +64,10 @@ def test_an_exemplar_prior_of_more_examples_than_there_are_is_refused(recipe, tm
     with pytest.raises(ValueError, match=words):
         er.fit(model, objective, torch.rand(40, 1, 8, 8), steps=1, out=tmp_path / "run", report=False, progress=False)
     assert not (tmp_path / "run").exists()
+
+
+def test_an_exemplar_prior_takes_its_part_where_the_model_wants_more():
+    model, _ = make_tiny("riemannian_vae", prior="exemplar:5", centroids=10)
+    x = torch.rand(model.n_initial_examples, 1, 8, 8)
+    model.initialize(x, torch.Generator().manual_seed(0))
+    assert torch.equal(model.prior.examples, x[:5])

@@ -362,9 +362,15 @@ def group_name(differing_values: dict[str, str], distinguishing: Sequence[str]) 
 def division_notes(groups: Sequence[Group]) -> list[str]:
     """Return what follows from seeds that divide the data in different ways, within groups and between them."""
     divisions: dict[EvaluationProtocol, list[set[tuple[str, str | None]]]] = {}
-    for group in groups:
-        records = [entry.run.record["data"] for entry in group.done_entries if entry.run]
-        fingerprints = {(one["fingerprint"], one.get("division")) for one in records if one.get("fingerprint")}
+    records = {group: [entry.run.record["data"] for entry in group.done_entries if entry.run] for group in groups}
+    # Of records from before there were divisions nothing can be said beyond their fingerprint.
+    undivided = {one.get("fingerprint") for of_group in records.values() for one in of_group if "division" not in one}
+    for group, of_group in records.items():
+        fingerprints = {
+            (fingerprint, None if fingerprint in undivided else one["division"])
+            for one in of_group
+            if (fingerprint := one.get("fingerprint"))
+        }
         if fingerprints:
             divisions.setdefault(group.protocol, []).append(fingerprints)
     notes = []

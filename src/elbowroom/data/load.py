@@ -69,8 +69,9 @@ class Data(Displayed):
         discrete: all values lie on the grid of pixels (256 levels, or the 2 of binary data).
         protocol: ready for JSON: the source and the arguments that load the same data again, the sizes of the splits,
             the preprocessing in words, a fingerprint of the values (of a part of them in files above 1 GiB and in
-            shards; None for data sets and loaders, which may give others every time), the columns of a table, and the
-            images that could not be read.
+            shards; None for data sets and loaders, which may give others every time), for large files and shards also a
+            hash of which rows each split has (division), the columns of a table, and the images that could not be
+            read.
         row_names: what the rows of the source are called that each split is from, where they have names.
 
     >>> data = load_data("digits")

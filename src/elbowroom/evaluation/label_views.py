@@ -49,7 +49,7 @@ def has_other_views(context: EvalContext, x: Tensor, names: Sequence[str]) -> Te
     if views is None or not names:
         return torch.ones(len(x), dtype=torch.bool)
     others = [part.flatten(1) for name, part in views.split(x).items() if name not in names]
-    return ~torch.cat(others, 1).isnan().all(1).cpu()
+    return ~torch.cat([x.new_zeros(len(x), 0), *others], 1).isnan().all(1).cpu()
 
 
 def describe_without(names: Sequence[str]) -> str:

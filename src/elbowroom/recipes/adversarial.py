@@ -135,7 +135,8 @@ def soft_intro_vae(
 
     Minimized: ``beta_rec R + beta_kl KL(q(z|x) ‖ p(z)) + weight D/4 Σ_x' exp(−2/D (beta_rec ℓ(x') + beta_neg KL(q(z|x')
     ‖ p(z))))`` by the encoder and ``beta_rec R + weight beta_kl ½ Σ_x' KL(q(z|x') ‖ p(z))`` by the decoder, with
-    ``R = −E_q[log p(x|z)]``, x' a reconstruction and a sample, ℓ its reconstruction loss and D its number of values.
+    ``R = −E_q[log p(x|z)]``, x' a reconstruction and a sample, ℓ its −log p(x'|z) above the least
+    there is, and D its number of values.
 
     Args:
         weight: of what each does against the other; 0 is the VAE with the weights beta_rec and beta_kl
@@ -173,7 +174,8 @@ def vqgan(
 
     Minimized: ``−log p(x|z) − log p(i) + commitment ‖e(x) − sg[z]‖² + perceptual n ‖f(x) − f(μ(z))‖² − adversarial λ
     D(μ(z))``, and ``½ (max(0, 1 − D(x)) + max(0, 1 + D(μ(z))))`` by the critic D, with z the codes of indices i, n
-    values of x, features f, μ(z) the mean of p(x|z), and λ the ratio of gradients.
+    values of x, features f, μ(z) the mean of p(x|z), and λ the gradient's norm of the
+    first and the fourth term by that of D at the decoder's last layer.
 
     Args:
         network: of encoder and decoder: kl, conv, residual, deep
@@ -207,7 +209,7 @@ def avb(
 ) -> tuple[er.GenerativeModel, er.Term]:
     """Adversarial variational Bayes: a posterior without a density, whose KL a critic of x and z estimates.
 
-    Minimized: ``E_q[T(x, z) − log p(x|z)]`` by encoder and decoder, with ``z = f(x, ε)``, and
+    Minimized: ``E_q[T(x, z) − log p(x|z)]`` by encoder and decoder, with ``z = f(x, ε)``, ε normal, and
     ``½ (E_q[softplus(−T(x, z))] + E_p(z)[softplus(T(x, z))])`` by the critic T, the best of which is
     ``log q(z|x) − log p(z)``.
 

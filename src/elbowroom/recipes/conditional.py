@@ -119,7 +119,8 @@ def m2(
 
     Minimized: ``−(1 − share) U(x) − share L(x, y) − weight log q(y|x) + floor_weight Σ_y max(0, log τ − log q(y|x))``,
     with ``L(x, y) = E_q[log p(x|y, z)] + log p(y) − β_t KL(q(z|x, y) ‖ p(z))`` where y is known,
-    ``U(x) = Σ_y q(y|x) L(x, y) + H(q(y|x))`` where it is not, and β_t falling from β to 1.
+    ``U(x) = Σ_y q(y|x) L(x, y) + H(q(y|x))`` where it is not, β_t falling from β to 1 and τ = 0.002. Each is
+    a mean over the examples of its sort; a batch of one sort has U or L whole.
 
     Deviation from the paper: beta and floor_weight, without which few labels teach it less than the classifier alone.
 

@@ -16,8 +16,8 @@ def geco_vae(
 ) -> tuple[er.GenerativeModel, er.Term]:
     """GECO: the smallest KL with which reconstructions reach a target, by a Lagrange multiplier.
 
-    Minimized: ``KL(q(z|x) ‖ p(z)) + λ_t (−E_q[log p(x|z)] − target)``, with ``log λ_(t+1) = log λ_t + rate C_t`` and
-    C_t the moving average of what λ_t multiplies.
+    Minimized: ``KL(q(z|x) ‖ p(z)) + λ_t (−E_q[log p(x|z)] − target)``, with ``λ_0 = 1``,
+    ``log λ_(t+1) = log λ_t + min(0.005, max(−0.005, rate C_t))``, and C_t the moving average of what λ_t multiplies.
 
     Args:
         target: the reconstruction to be reached, -log p(x|z) in nats per example: below that of a vae for a larger KL;
@@ -48,7 +48,8 @@ def control_vae(
     """ControlVAE: the KL is held at a target by a controller of its weight.
 
     Minimized: ``−E_q[log p(x|z)] + β_t (KL(q(z|x) ‖ p(z)) − target)``, with
-    ``β_t = K_p / (1 + exp(e_t)) − K_i Σ_j≤t e_j + beta_min`` and ``e_t = target − KL``, the KL of the batch.
+    ``β_t = proportional / (1 + exp(e_t)) − integral Σ_j≤t e_j + beta_min``, held between beta_min and beta_max, where
+    the sum stays as it is, and ``e_t = target − KL``, the KL of the batch.
 
     Args:
         target: the KL to be reached, in nats per example

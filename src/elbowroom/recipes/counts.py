@@ -33,8 +33,8 @@ def count_vae(
     """The VAE of counts, such as those of genes in cells, with library size and batches (scVI).
 
     Minimized: ``−E_q[Σ_g log p(x_g|z)] + KL(q(z|x) ‖ p(z))``, with
-    ``p(x_g|z) = π_g [x_g = 0] + (1 − π_g) NB(x_g; l ρ_g, θ_g)``, π and the softmax ρ functions of z, and
-    ``l = Σ_g x_g``.
+    ``p(x_g|z) = π_g [x_g = 0] + (1 − π_g) NB(x_g; l ρ_g, θ_g)``, π and the softmax ρ functions of z, learned
+    θ, and ``l = Σ_g x_g``; other likelihoods in the place of this one.
 
     Args:
         latent: size of the latent z
@@ -163,7 +163,8 @@ def nvdm(
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The neural variational document model: an encoder of bags of words, and an affine decoder of their logits.
 
-    Minimized: ``−E_q[Σ_i x_i log softmax(R z + b)_i] + β KL(q(z|x) ‖ p(z))`` and a constant of x, with words i.
+    Minimized: ``−E_q[Σ_i x_i log softmax(R z + b)_i] + β KL(q(z|x) ‖ p(z))`` and a constant of x, with words i, and
+    learned R and b.
 
     Encoder and decoder are trained together, where the paper alternates between them.
 

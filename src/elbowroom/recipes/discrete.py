@@ -38,7 +38,8 @@ def cat_vae(
     """The categorical VAE: categories as latents, drawn by Gumbel-softmax in training.
 
     Minimized: ``−E[log p(x|z)] + β Σ_j (log C − H(q(y_j|x)))`` over categories y_j of C classes, with
-    ``z_j = softmax((log q(y_j|x) + g_j) / τ_t)``, g_j from a Gumbel, and τ_t falling with the steps.
+    ``z_j = softmax((log q(y_j|x) + g_j) / τ_t)``, g_j from a Gumbel, and τ_t falling with the steps; if relaxed,
+    the KL is that of the densities of z.
 
     Args:
         latent: the number of categories

@@ -143,7 +143,7 @@ def s2_vae(
     """The S2-VAE: a beta-VAE whose first latents are drawn to the labels of factors, as far as they are known.
 
     Minimized: ``−E_q[log p(x|z)] + β KL(q(z|x) ‖ p(z)) − weight Σ_j (v_j log s_j + (1 − v_j) log (1 − s_j))``, with
-    values v_j of the factors, ``s_j = sigmoid(μ_j(x))`` and μ(x) the mean of q(z|x).
+    values v_j of the factors, ``s_j = sigmoid(μ_j(x))`` and μ(x) the mean of q(z|x), a mean over labelled examples.
 
     The weights are chosen by us, from the ranges of the paper.
 

@@ -32,7 +32,7 @@ def faces(
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The convolutional VAE for portraits: a folder of them, ten minutes of two cores, samples from a fitted mixture.
 
-    Minimized: ``−E_q[log p(x|z)] + β KL(q(z|x) ‖ p(z))``; z of samples is from ``Σ_c π_c N(z; μ_c, Σ_c)``, fitted to
+    Minimized: ``−E_q[log p(x|z)] + β KL(q(z|x) ‖ p(z))``; z of samples is from ``Σ_c π_c N(z; μ_c, S_c)``, fitted to
     the latents afterwards.
 
     Args:

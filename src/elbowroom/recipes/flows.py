@@ -17,7 +17,8 @@ def planar_vae(
 
     Minimized: ``−E_q[log p(x|z)] + β E_q[log q(z|x) − log p(z)]``, with
     ``log q(z|x) = log q_0(z_0|x) − Σ_l log |det ∂f_l|`` and ``z = f_L(... f_1(z_0))``; planar
-    ``f(z) = z + u tanh(w·z + b)``, radial ``f(z) = z + s (z − c) / (a + ‖z − c‖)``.
+    ``f(z) = z + u tanh(w·z + b)``, radial ``f(z) = z + s (z − c) / (a + ‖z − c‖)``, of
+    the encoder's numbers.
 
     Args:
         flow: planar or radial

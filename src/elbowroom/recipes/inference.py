@@ -37,7 +37,7 @@ def semi_amortized_vae(
     """The semi-amortized VAE: the encoder's posterior is refined for each example by steps up its ELBO.
 
     Minimized: ``−E_q[log p(x|z)] + β KL(q(z|x) ‖ p(z))``, with ``q = N(μ, σ²)`` the encoder's after steps
-    ``μ ← μ + rate σ² ∇_μ ELBO`` and ``log σ² ← log σ² + rate ∇_(log σ²) ELBO``.
+    ``μ ← μ + rate σ² ∇_μ ELBO`` and ``log σ² ← log σ² + rate ∇_(log σ²) ELBO``, none longer than σ or 1.
 
     Args:
         refinements: steps of each example, in training and in use; 0 is the vae
@@ -55,7 +55,7 @@ def hamiltonian_vae(
     """The Hamiltonian VAE: posterior draws follow the gradient of log p(x, z) for a few leapfrog steps.
 
     Minimized: ``E[−log p(x|z_K) + β (log q(z_0|x) − ½ ‖g‖² + ½ ‖ρ_K‖² − log p(z_K))]``, with z_K and ρ_K by leapfrog
-    steps from z_0 of q(z|x) and ``ρ_0 = g / √temper``, g from N(0, I).
+    steps from z_0 of q(z|x) and ``ρ_0 = g / √temper``, g from N(0, I), which cool ρ by √temper in all.
 
     Args:
         leapfrog: steps, each of which takes a gradient through the decoder; 0 is the vae

@@ -17,7 +17,7 @@ def info_vae(
     """The InfoVAE: the KL of each example is traded for the MMD between all latents and the prior.
 
     Minimized: ``−E_q[log p(x|z)] + (1 − α) KL(q(z|x) ‖ p(z)) + (α + weight − 1) MMD(q(z), p(z))``, with q(z) of the
-    latents of a batch.
+    latents of a batch, and MMD the squared one.
 
     Args:
         alpha: weight of the mutual information of example and latent: 0 leaves the KL whole, 1 takes it away

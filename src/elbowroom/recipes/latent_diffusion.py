@@ -51,7 +51,7 @@ def autoencoder_kl(
 
     Minimized: ``−E_q[log p(x|z)] + β KL(q(z|x) ‖ p(z)) + perceptual n ‖f(x) − f(μ(z))‖² − adversarial λ D(μ(z))``, and
     ``½ (max(0, 1 − D(x)) + max(0, 1 + D(μ(z))))`` by the critic D, with n values of x, features f, μ(z) the mean of
-    p(x|z), and λ the ratio of gradients.
+    p(x|z), and λ the gradient's norm of the first and the third term by that of D at the decoder's last layer.
 
     Args:
         channels: of the latent map

@@ -31,7 +31,7 @@ def exemplar_vae(shape: tuple[int, ...], components: int = 500, **rest: Any) -> 
     x_c but x itself, and one learned σ.
 
     Args:
-        components: number of training examples that the prior holds
+        components: number of training examples that the prior holds, at most all of them
     """
     return vae(shape, prior=f"exemplar:{components}", **rest)
 
@@ -55,7 +55,7 @@ def energy_vae(shape: tuple[int, ...], langevin_steps: int = 60, **rest: Any) ->
     """The VAE whose prior is a normal tilted by a learned energy (latent-space EBM).
 
     Minimized: ``−E_q[log p(x|z)] + β E_q[log q(z|x) − log p(z)]``, with ``p(z) = exp(f(z)) N(z; 0, I) / Z``, by which f
-    climbs along ``E_q[∇f] − E_p[∇f]``.
+    climbs along ``β (E_q[∇f] − E_p[∇f])``.
 
     Args:
         langevin_steps: of the chains that draw from the prior
@@ -68,7 +68,7 @@ def delta_vae(shape: tuple[int, ...], delta: float = 1.0, **rest: Any) -> tuple[
     """The δ-VAE: a prior whose latents correlate, so that the KL is never below δ and the posterior cannot collapse.
 
     Minimized: ``−E_q[log p(x|z)] + β KL(q(z|x) ‖ p(z))``, with the prior of ``z_i = a z_(i−1) + √(1 − a²) ε_i``, by
-    which ``KL ≥ δ = ½ ((n − 2) log(1 + a²) − log(1 − a²))``.
+    which ``KL ≥ δ = ½ ((n − 2) log(1 + a²) − log(1 − a²))`` of n numbers.
 
     Args:
         delta: committed rate, in nats per example

@@ -71,7 +71,7 @@ def vq_vae(
 
     Minimized: ``−log p(x|z) − log p(i) + commitment ‖e(x) − sg[z]‖²``, with ``z = c_i`` and
     ``i = argmin_j ‖e(x) − c_j‖`` at each position, sg a constant to the gradient, and by default entries c that follow
-    e(x) by averages.
+    e(x) by averages; simvq has ``‖sg[e(x)] − z‖²`` too, and diveq neither.
 
     The KL to that prior trains only the prior, and defines the ELBO of the discrete latent.
 
@@ -140,7 +140,7 @@ def rq_vae(
     """The residual-quantised autoencoder: each code is a sum of codebook entries, coarse to fine.
 
     Minimized: ``−log p(x|z_S) − log p(i) + commitment Σ_s ‖e(x) − sg[z_s]‖²``, with ``z_s = z_(s−1) + c_(i_s)``,
-    ``z_0 = 0`` and ``i_s = argmin_j ‖e(x) − z_(s−1) − c_j‖``.
+    ``z_0 = 0`` and ``i_s = argmin_j ‖e(x) − z_(s−1) − c_j‖``, and S the depth.
 
     Args:
         latent: number of positions, each of which takes one code; networks of convolutions have a map of them instead
@@ -164,7 +164,7 @@ def hrq_vae(
     """HRQ-VAE: a path through a hierarchy of codebooks that refine one another, whose end is dropped at random.
 
     Minimized: ``−log p(x|z_m) − log p(i) + commitment Σ_s ‖e(x) − sg[z_s]‖²``, with z_s as in rq_vae,
-    ``P(m = s) = p (1 − p)^(s−1)`` of the truncation p, and m = S for the rest.
+    ``P(m = s) = truncation (1 − truncation)^(s−1)`` for s < S, the depth, and m = S for the rest.
 
     Deviation: images and tables have an encoder of this project's, where the paper encodes sentences.
 
@@ -202,8 +202,9 @@ def lfq_vae(
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The autoencoder with lookup-free quantization: the signs of numbers, kept even by an entropy loss.
 
-    Minimized: ``−log p(x|z) − log p(i) + commitment ‖e − sg[z]‖² + entropy Σ_d (E_x[H(q(z_d|x))] − H(E_x[q(z_d|x)]))``,
-    with ``z_d = sign(e_d)``, ``q(z_d = 1|x) = sigmoid(4 e_d)`` e the encoder's output, and E_x the mean over a batch.
+    Minimized: ``−log p(x|z) − log p(i) + commitment ‖e − sg[z]‖² + entropy P Σ_d (E[H(q(z_d|x))] − H(E[q(z_d|x)]))``,
+    with ``z_d = sign(e_d)`` and ``q(z_d = 1|x) = sigmoid(4 e_d)`` at each of P positions, e the encoder's output, and E
+    the mean over a batch and its positions.
 
     Args:
         bits: of a code

@@ -20,7 +20,8 @@ def wae_mmd(
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The Wasserstein autoencoder: a deterministic encoder, whose latents as a whole the MMD draws to the prior.
 
-    Minimized: ``−log p(x|z) + weight MMD(q(z), p(z))``, with ``z = e(x)``, and q(z) of the latents of a batch.
+    Minimized: ``−log p(x|z) + weight MMD(q(z), p(z))``, with ``z = e(x)``, q(z) of the latents of a batch, and MMD the
+    squared one.
 
     Args:
         latent: size of the latent z

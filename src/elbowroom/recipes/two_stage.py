@@ -16,7 +16,7 @@ def two_stage_vae(
     """The two-stage VAE: one with a learned variance of the decoder, then a second one of its latents to sample from.
 
     Minimized: ``−E_q[log N(x; μ(z), σ² I)] + β KL(q(z|x) ‖ p(z))``, with σ learned; then, for samples,
-    ``−E[log p(z|u)] + KL(q(u|z) ‖ N(0, I))`` of the latents.
+    ``−E[log p(z|u)] + KL(q(u|z) ‖ N(0, I))`` of the latents, whitened.
 
     Args:
         latent: size of the latent z

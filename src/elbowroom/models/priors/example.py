@@ -130,7 +130,7 @@ class ExemplarPrior(ExamplePrior):
                 f"the exemplar prior is about {wanted:,} training examples, and there are {len(x):,}: "
                 f"give it {len(x)} or fewer, as exemplar:{len(x)}, or exemplar_vae with components={len(x)}"
             )
-        self.examples.copy_(x)
+        self.examples.copy_(x[:wanted])
 
     def forward(self) -> Distribution:
         return mixture(self.logits, self._components())
