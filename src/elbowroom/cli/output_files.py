@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from elbowroom.cli import options
+from elbowroom.formatting import format_count
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -46,7 +47,8 @@ def require_images(model: GenerativeModel) -> None:
     if not can_show(model.shape if model.views is None else model.views):
         shape = "x".join(map(str, model.shape))
         raise ValueError(
-            f"this model's examples are {shape}, not images: give an --out that ends in .npz or .csv, of texts in .txt"
+            f"this model's examples are {shape}, not images: give an --out that ends in .npz, of a table in .csv, of "
+            "texts in .txt"
         )
 
 
@@ -93,7 +95,7 @@ def save_rows(path: Path, x: Tensor, record: Mapping[str, Any], caption: str, **
 
     with explain_write_errors(path):
         names = write_table(path, x, record, **about)
-    click.echo(f"{path}  {len(x):,} rows: {', '.join(names)}  {caption}")
+    click.echo(f"{path}  {format_count(len(x), 'row')}: {', '.join(names)}  {caption}")
 
 
 def save_texts(path: Path, record: Mapping[str, Any], caption: str, *columns: Tensor) -> None:
@@ -104,7 +106,7 @@ def save_texts(path: Path, record: Mapping[str, Any], caption: str, *columns: Te
     with explain_write_errors(path):
         path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     click.echo("\n".join(lines[:N_PRINTED_TEXTS]))
-    click.echo(f"{path}  {len(lines):,} texts  {caption}")
+    click.echo(f"{path}  {format_count(len(lines), 'text')}  {caption}")
 
 
 def save_columns(path: Path, columns: Mapping[str, Sequence[Any]], flag: str = "--out") -> None:
