@@ -48,6 +48,23 @@ def test_a_missing_name_is_no_class():
     assert data.train.y.tolist() == [1, -1, 0, 1, -1, 0]
 
 
+@pytest.mark.parametrize("missing", [None, np.nan, "-1"])
+def test_a_missing_name_among_objects_is_no_class(missing):
+    views = {"genes": np.random.randn(6, 2), "tissue": np.array(["b", missing, "a"] * 2, dtype=object)}
+    data = er.load_data(views, **WHOLE)
+    assert data.classes == ("a", "b")
+    assert data.train.y.tolist() == [1, -1, 0] * 2
+
+
+@pytest.mark.parametrize(
+    ("classes", "is_noted"), [([0, np.nan, 2], True), ([0.5, np.nan, 2], False), ([0, 1, 2], False)]
+)
+def test_classes_with_gaps_are_not_taken_for_numbers_without_a_word(classes, is_noted, recwarn):
+    data = er.load_data({"genes": np.random.randn(6, 2), "tissue": np.array(classes * 2, dtype=float)}, **WHOLE)
+    assert data.shape.likelihood == "views:genes=gaussian@2+tissue=gaussian@1"
+    assert any("view 'tissue' of x holds whole numbers with gaps" in str(w.message) for w in recwarn) is is_noted
+
+
 def test_what_is_missing_is_nan():
     views = {"image": np.random.rand(6, 4, 4), "digit": np.array([0, -1, 2, 1, -1, 0])}
     views["image"][2] = np.nan
@@ -80,6 +97,8 @@ def test_a_dictionary_of_single_values_is_a_table_as_before():
         ({"a": np.zeros((5, 2), complex), "b": np.zeros((5, 2))}, "view 'a' of x holds complex128 values"),
         ({"a_test": np.zeros((5, 2)), "b_test": np.zeros(5)}, "name those to train on a_train or a"),
         ({"a": np.zeros((5, 2)), "b": np.zeros((5, 2)), "a_test": np.zeros((3, 2))}, "x, test has no view 'b'"),
+        ({"a": np.zeros((0, 2)), "b": np.zeros((0, 2))}, "view 'a' of x holds no examples"),
+        ({"a": np.zeros((5, 2)), "b": np.diag([0, 0, np.inf])[[0, 1, 0, 2, 2]]}, "infinite .* in 2 of 5 .* index 3"),
     ],
 )
 def test_views_that_cannot_be_read(views, error):

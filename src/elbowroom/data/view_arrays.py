@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -104,6 +105,8 @@ class CodedView:
             ValueError: values that are neither numbers nor classes.
         """
         first = arrays[0]
+        if not all(array.size for array in arrays):
+            raise ValueError(f"view '{name}' of {where} holds no examples: give some in each split, or leave it out")
         if first.ndim == 1 and first.dtype.kind in "iuUSO":
             classes = class_names([array[_is_known(array)] for array in arrays])
             if classes is not None:
@@ -111,6 +114,12 @@ class CodedView:
                 return cls(View(name, shape, shape.likelihood), classes, False, (0,))
         if first.dtype.kind not in "biuf":
             raise ValueError(f"view '{name}' of {where} holds {first.dtype} values: expected numbers or single classes")
+        if _has_gappy_classes(arrays):
+            warnings.warn(
+                f"view '{name}' of {where} holds whole numbers with gaps, which are read as numbers: "
+                "give classes as whole numbers of an integer type, -1 where one is missing",
+                stacklevel=2,
+            )
         is_last = first.ndim == 4 and first.shape[-1] <= MAX_CHANNELS < first.shape[1]
         axes = (0, 3, 1, 2) if is_last else tuple(range(first.ndim))
         own = tuple(first.shape[axis] for axis in axes[1:]) or (1,)
@@ -128,13 +137,29 @@ class CodedView:
         rows = array.transpose(self.axes).reshape(len(array), -1)
         if rows.shape[1] != self.view.size:
             raise ValueError(f"{where} has {rows.shape[1]} numbers in each example, and {self.view.size} in train")
+        if rows.dtype.kind == "f" and (invalid := np.isinf(rows).any(1)).any():
+            raise ValueError(
+                f"{where} has infinite values in {int(invalid.sum())} of {len(rows)} examples, the first at index "
+                f"{int(invalid.argmax())}: give numbers, NaN where one is missing"
+            )
         return torch.from_numpy(rows.astype(np.uint8 if self.is_pixels else np.float32))
 
 
 def _is_known(array: np.ndarray) -> np.ndarray:
-    """Return where an array of classes, numbers or names, has one; -1 stands for a class that is missing."""
+    """Return where an array of classes, numbers or names, has one; -1, None and NaN stand for a missing class."""
     known: np.ndarray = array.astype(str) != "-1"
+    if array.dtype == object:
+        known &= np.array([value is not None and value == value for value in array])
     return known
+
+
+def _has_gappy_classes(arrays: list[np.ndarray]) -> bool:
+    """Whether these are single whole numbers from 0 with NaN among them, as pandas makes them of missing classes."""
+    if any(array.ndim != 1 or array.dtype.kind != "f" for array in arrays):
+        return False
+    values = np.concatenate(arrays)
+    known = values[~np.isnan(values)]
+    return len(known) < len(values) and bool((known >= 0).all() and (known == np.floor(known)).all())
 
 
 def _is_in_unit(arrays: list[np.ndarray]) -> bool:
