@@ -113,7 +113,7 @@ def find_no_active_unit(evidence: Evidence) -> Iterator[Finding]:
         "no active unit",
         f"after {last.step:,} steps none of {sum(map(len, last.nats))} dimensions has {SILENT_NATS} nats of "
         f"information about x (the largest {largest:.2g})",
-        "the decoder does not use z yet: all reconstructions and samples are the mean of the data",
+        "the decoder does not use z yet: what it makes of one example it makes of all",
         advice.train_longer(evidence, max(STEPS_TO_LEARN, 4 * last.step)),
     )
 
