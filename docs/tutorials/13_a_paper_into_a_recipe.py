@@ -68,14 +68,16 @@ print(er.Reconstruction() + 10 * MeanDistance())
 # ## 3. Write it down
 #
 # A recipe is a function from the shape of an example to a model and an objective. Its signature becomes flags, its
-# docstring their help; `extends` takes over the arguments of another recipe. The first argument of the decorator is
-# the source.
+# docstring their help, with the equation of what is minimized; `extends` takes over the arguments of another recipe.
+# The first argument of the decorator is the source.
 
 
 # %%
 @er.recipe("Tolstikhin et al. 2018, arXiv 1711.01558", extends=er.recipes.vae)
 def my_wae(shape, latent: int = 20, weight: float = 10.0, **rest):
     """The Wasserstein autoencoder: latents together follow the prior, by MMD.
+
+    Minimized: ``−log p(x|z) + weight MMD(q(z), p(z))``, with ``z = e(x)``, and q(z) of the latents of a batch.
 
     Args:
         latent: size of the latent
