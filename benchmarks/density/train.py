@@ -6,7 +6,8 @@
 50,000, 10,000 and 10,000 digits; gated 300-300 perceptrons, 40 latents, Adam in batches of 100, the weight of the KL
 grown over the first fifth. ``vae`` and ``vamp`` see training pixels drawn anew each time, ``static`` those of the fixed
 set, and ``hierarchy`` is the convolutional one. ``--judge`` evaluates the weights with the best validation bound with
-5,000 importance samples (``static`` 200, ``hierarchy`` 20), and appends metrics and their hash to ``results.jsonl``.
+5,000 importance samples (the sphere and the ball 500, ``static`` and ``hamiltonian`` 200, ``hierarchy`` 20), and
+appends metrics and their hash to ``results.jsonl``.
 
 The others are those of pythae's table of reproductions, with the networks, latents and samples of its scripts: ``iwae``
 (50 samples), ``miwae`` and ``piwae`` (8 groups of 8), ``ciwae`` (a twentieth of the ELBO), with tanh 200-200 and 50
@@ -85,7 +86,7 @@ MODELS = {
         "hamiltonian_vae",
         {"hidden": (300,), "activation": "softplus", "latent": 64, "leapfrog": 4, "step_size": 0.05},
         STATIC,
-        1000,
+        200,
         86.21,
         {"lr": 5e-4},
     ),
