@@ -26,8 +26,9 @@ DECODER = "the decoder sees only z"
 
 def make(name="vae", shape=(1, 8, 8), **arguments):
     """Make a small model; latents have one dimension, so that log p(x) is known."""
-    # Two numbers at least correlate in a delta_vae, a category of a dvae has two classes, topics and labels are more.
-    has_own = name in ("ladder_vae", "biva", "delta_vae", "dvae", "prod_lda", "ccvae")
+    # Two numbers at least correlate in a delta_vae, a category of a dvae has two classes, shares, topics and labels are
+    # more.
+    has_own = name in ("ladder_vae", "biva", "delta_vae", "dvae", "dirichlet_vae", "prod_lda", "ccvae")
     defaults = {} if has_own or "latent" not in RECIPES[name].arguments else {"latent": 1}
     return make_tiny(name, shape, **defaults | arguments)
 

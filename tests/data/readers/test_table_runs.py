@@ -158,7 +158,7 @@ def test_reconstruct_and_sample_write_tables(table_run, capsys):
         assert {row["school"] for row in rows} <= {"none", "primary", "higher"} | ({""} if name == "s.csv" else set())
         assert all(100 < float(row["height"]) < 240 for row in rows if row["height"] or name == "o.csv")
     assert main(["sample", str(folder / "run"), "--out", str(folder / "s.png")]) == 2
-    assert "give an --out that ends in .npz or .csv" in capsys.readouterr().err
+    assert "give an --out that ends in .npz, of a table in .csv" in capsys.readouterr().err
 
 
 def test_resume_on_a_table_is_bit_exact(tmp_path, table_run):
