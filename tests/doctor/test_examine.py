@@ -21,6 +21,8 @@ EXPECTED = {
     # The KL counts less beside the other losses; a critic of latents takes thousands of steps to move them.
     **dict.fromkeys(("ms_ssim_vae", "vae_gan", "wae_gan"), OFF_THE_PRIOR),
     "aae": frozenset({"critic won"}),
+    # 0.002 nats for all 20 shares after so few steps, of which the evaluation knows the sum alone.
+    "dirichlet_vae": frozenset({"posterior collapse"}),
 }
 
 
