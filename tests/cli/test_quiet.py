@@ -19,7 +19,7 @@ PROGRESS = {
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory):
+def run_folder(tmp_path_factory):
     path = tmp_path_factory.mktemp("runs") / "run"
     assert (
         main(["train", "vae", "--latent", "2", "--steps", "2", "--device", "cpu", "--no-report", "--out", str(path)])
@@ -43,11 +43,11 @@ def fit_two_steps(run, name, source):
 
 @pytest.mark.parametrize("line", PROGRESS)
 @pytest.mark.parametrize("flags", [["-q"], []], ids=["quiet", "shown"])
-def test_a_quiet_command_shows_no_progress(line, flags, trained, tmp_path, monkeypatch, capsys):
+def test_a_quiet_command_shows_no_progress(line, flags, run_folder, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(evaluate_sample, "FIT_PROGRESS_INTERVAL_S", 0.0)
     monkeypatch.setattr(samplers, "fit_sampler", fit_two_steps)
     monkeypatch.chdir(tmp_path)
-    run = shutil.copytree(trained, tmp_path / "runs" / "run")
+    run = shutil.copytree(run_folder, tmp_path / "runs" / "run")
     capsys.readouterr()
     assert main([*line.replace("RUN", str(run)).split(), *flags]) == 0
     printed = capsys.readouterr().err
